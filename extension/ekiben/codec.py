@@ -1,0 +1,50 @@
+"""Frozen dataclasses to JSON and back, for the records and nothing more."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+def encode(value: Any) -> Any:
+    """Plain JSON data of a record: dataclasses become objects, tuples become lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(kind: type[T], data: Any) -> T:
+    """The record that ``data`` describes.
+
+    Unknown keys are left out, so that a file of a newer minor version still opens.
+
+    Raises:
+        TypeError: a key without a default is missing.
+    """
+    return cast(T, _decode(kind, data))
+
+
+def _decode(kind: Any, data: Any) -> Any:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        arguments = [a for a in typing.get_args(kind) if a is not type(None)]
+        if data is None or len(arguments) != 1:
+            return data
+        return _decode(arguments[0], data)
+    if origin is tuple:
+        item = typing.get_args(kind)[0]
+        return tuple(_decode(item, entry) for entry in data)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        known = {f.name: hints[f.name] for f in dataclasses.fields(kind)}
+        return kind(**{name: _decode(known[name], data[name]) for name in known if name in data})
+    return data

@@ -1,0 +1,346 @@
+"""The nouns: frozen records of plain data, each with a JSON round trip.
+
+``FORMAT`` numbers every file that is kept. Upgrade manual:
+
+* 1 – the first format.
+
+``src/wire.ts`` is generated from this module (``extension/generate_wire.py``); a test fails when
+it is stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from ekiben.codec import decode, encode
+
+FORMAT = 1
+
+Kind = Literal["number", "integer", "boolean", "text", "category", "datetime"]
+Level = Literal["info", "warning", "error"]
+ServerState = Literal["starting", "ready", "stopped", "failed"]
+JobState = Literal["running", "done", "failed", "cancelled"]
+Unseen = Literal["reject", "warn", "accept"]
+
+Self = TypeVar("Self", bound="Record")
+
+
+class Record:
+    """The JSON round trip that every noun has."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data; ``from_json`` gives the record back."""
+        data: dict[str, Any] = encode(self)
+        return data
+
+    @classmethod
+    def from_json(cls: type[Self], data: dict[str, Any]) -> Self:
+        """The record that ``data`` describes; unknown keys are left out."""
+        return decode(cls, data)
+
+
+@dataclass(frozen=True)
+class Finding(Record):
+    """Something worth telling the user, with the remedy."""
+
+    level: Level
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Field(Record):
+    """One input or output, as the sample showed it.
+
+    ``dtype`` is the pandas or numpy name and rebuilds the column exactly; ``kind`` is what forms
+    and JSON Schema need. ``shape`` is that of one row's value: ``()`` is a scalar, ``(3,)`` three
+    numbers. ``minimum`` and ``maximum`` are seen values (ISO 8601 text for datetimes).
+    ``categories`` are the values that are allowed; ``all_categories`` those of a pandas categorical
+    dtype in its own order, seen or not. ``counts`` is a histogram of the sample: 16 equal bins from
+    minimum to maximum, or one count a category.
+    """
+
+    name: str
+    dtype: str
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    nullable: bool = False
+    minimum: float | int | str | None = None
+    maximum: float | int | str | None = None
+    categories: tuple[Any, ...] | None = None
+    all_categories: tuple[Any, ...] | None = None
+    ordered: bool = False
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tolerance(Record):
+    """Numbers agree when ``|a - b| <= absolute + relative * |b|``; everything else when equal."""
+
+    relative: float = 1e-6
+    absolute: float = 1e-9
+
+
+@dataclass(frozen=True)
+class Golden(Record):
+    """Rows of the user's sample with the answers that the live object gave at capture.
+
+    ``rows`` are as they travel in a request; ``answers`` has one list a name, row by row
+    (``predictions``, and ``probabilities`` where the model gives them).
+    """
+
+    rows: tuple[Any, ...]
+    answers: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contract(Record):
+    """What goes in, what comes out, and the examples that prove it.
+
+    ``input`` is ``table`` (rows are objects, a DataFrame reaches the model) or ``array`` (rows are
+    lists of numbers). ``unseen`` says what happens to a category that the sample did not have.
+    """
+
+    input: Literal["table", "array"]
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    task: str
+    classes: tuple[Any, ...] | None
+    sample_rows: int
+    golden: Golden
+    dtype: str = ""
+    unseen: Unseen = "reject"
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Model(Record):
+    """A captured model: what the BentoML store holds under ``tag``.
+
+    ``storage`` is how the object is kept (``skops``, ``cloudpickle``, …) and ``trusted`` the types
+    that loading it may make besides the library's own. ``requirements`` are pinned lines for pip.
+    """
+
+    name: str
+    version: str
+    framework: str
+    estimator: str
+    storage: str
+    folder: str
+    digest: str
+    python: str
+    requirements: tuple[str, ...]
+    contract: Contract
+    trusted: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    source: str = ""
+    created: str = ""
+    bytes: int = 0
+    format: int = FORMAT
+
+    @property
+    def tag(self) -> str:
+        """``name:version``, the BentoML tag."""
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class Project(Record):
+    """The generated service: rendered text by path. ``folder`` is empty until it is written."""
+
+    name: str
+    files: dict[str, str]
+    model: str
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Mismatch(Record):
+    """One golden row that a station answered otherwise. ``row`` counts from 0."""
+
+    row: int
+    output: str
+    sent: Any
+    expected: Any
+    got: Any
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
+class Replay(Record):
+    """The golden examples at one station: ``kernel``, ``process``, ``http`` or ``image``."""
+
+    station: str
+    rows: int
+    worst: float
+    tolerance: Tolerance
+    milliseconds: float
+    mismatches: tuple[Mismatch, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row agreed."""
+        return not self.mismatches
+
+
+@dataclass(frozen=True)
+class Server(Record):
+    """A running service. One JSON file of this shape lies in the Jupyter runtime directory.
+
+    ``birth`` is the process's start time in seconds since the epoch, so that a pid used again by
+    another process is told apart.
+    """
+
+    id: str
+    model: str
+    url: str
+    pid: int
+    birth: float
+    project: str
+    state: ServerState
+    log: str
+    started: str
+    notebook: str = ""
+    message: str = ""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Notice(Record):
+    """A warning that an answer carries: a value out of range, an unseen category."""
+
+    path: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Prediction(Record):
+    """Answers by name, row by row, with what they took and what to be careful about."""
+
+    outputs: dict[str, Any]
+    milliseconds: float
+    warnings: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layer(Record):
+    """One layer of an image: ``bytes`` as stored by the engine, and the step that made it."""
+
+    digest: str
+    bytes: int
+    made_by: str
+
+
+@dataclass(frozen=True)
+class Image(Record):
+    """A container image. ``replay`` is its proof; without one it is not called done."""
+
+    reference: str
+    digest: str
+    bytes: int
+    engine: str
+    model: str
+    created: str
+    layers: tuple[Layer, ...] = ()
+    replay: Replay | None = None
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Job(Record):
+    """A slow verb in a process of its own; step ``step`` of ``steps`` (counted from 1)."""
+
+    id: str
+    verb: str
+    subject: str
+    state: JobState
+    step: int
+    steps: int
+    message: str
+    log: str
+    pid: int
+    birth: float
+    started: str
+    ended: str = ""
+    error: str = ""
+    remedy: str = ""
+    result: dict[str, Any] | None = None
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class SampleVariable(Record):
+    """A variable of the kernel that could be the sample."""
+
+    name: str
+    type: str
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class ModelVariable(Record):
+    """A variable of the kernel that holds a model.
+
+    ``part_of`` names the model that already contains it; ``samples`` are in order of fit, the first
+    is the one that a click would use. ``problem`` says why it cannot be wrapped.
+    """
+
+    name: str
+    type: str
+    framework: str
+    fitted: bool
+    samples: tuple[SampleVariable, ...] = ()
+    part_of: str = ""
+    problem: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class BoxVariable(Record):
+    """A variable of the kernel that holds a box."""
+
+    name: str
+    model: str
+    estimator: str
+
+
+@dataclass(frozen=True)
+class Snapshot(Record):
+    """What the kernel holds: the answer to the JupyterLab button's look."""
+
+    ekiben: str
+    models: tuple[ModelVariable, ...]
+    boxes: tuple[BoxVariable, ...]
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class CardData(Record):
+    """All that the card shows. The widget's trait and the server's REST answer have this shape."""
+
+    model: Model
+    files: dict[str, str]
+    notebook: bool
+    servers: tuple[Server, ...] = ()
+    replays: tuple[Replay, ...] = ()
+    variable: str = "box"
+
+
+@dataclass(frozen=True)
+class TryAnswer(Record):
+    """An answer to the form: the service's own, and the notebook object's where it still lives.
+
+    ``error`` and ``problems`` (``path``, ``code``, ``message``, ``remedy``) are set instead where the
+    rows break the contract.
+    """
+
+    prediction: Prediction | None = None
+    notebook: dict[str, Any] | None = None
+    agrees: bool | None = None
+    through: str = ""
+    error: str = ""
+    problems: tuple[dict[str, str], ...] = ()

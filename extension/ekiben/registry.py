@@ -1,0 +1,69 @@
+"""Finds plugins through their entry points, ours and strangers' alike."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from ekiben.errors import NotFound, UnsupportedModel
+from ekiben.protocols import GROUPS, Builder, Framework
+from ekiben.words import _
+
+
+@lru_cache(maxsize=None)
+def names(kind: str) -> tuple[str, ...]:
+    """The registered plugins of a kind (``framework``, ``builder``, …), in order of name."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUPS[kind])}))
+
+
+@lru_cache(maxsize=None)
+def plugin(kind: str, name: str) -> Any:
+    """One plugin, made from the class its entry point names.
+
+    Raises:
+        NotFound: no such plugin is installed.
+    """
+    for point in entry_points(group=GROUPS[kind]):
+        if point.name == name:
+            return point.load()()
+    raise NotFound(
+        _("There is no {kind} called {name}.", kind=kind, name=repr(name)),
+        remedy=_("Installed: {names}", names=", ".join(names(kind)) or "–"),
+    )
+
+
+def framework(name: str) -> Framework:
+    """The framework plugin ``name``."""
+    found: Framework = plugin("framework", name)
+    return found
+
+
+def builder(name: str) -> Builder:
+    """The builder plugin ``name``."""
+    found: Builder = plugin("builder", name)
+    return found
+
+
+def framework_of(model: object) -> Framework | None:
+    """The framework that takes ``model``, or None."""
+    for name in names("framework"):
+        candidate = framework(name)
+        if candidate.matches(model):
+            return candidate
+    return None
+
+
+def framework_for(model: object) -> Framework:
+    """The framework that takes ``model``.
+
+    Raises:
+        UnsupportedModel: none does.
+    """
+    found = framework_of(model)
+    if found is None:
+        raise UnsupportedModel(
+            _("No installed framework takes a {type}.", type=type(model).__name__),
+            remedy=_("Installed: {names}", names=", ".join(names("framework")) or "–"),
+        )
+    return found

@@ -1,0 +1,45 @@
+"""Words for people, in English and Simplified Chinese.
+
+The English sentence is the key: ``_("{n} rows", n=3)``. The catalogue is one Jed-style JSON file,
+``locale/zh_CN/LC_MESSAGES/ekiben.json``, which JupyterLab and the widget read too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_LOCALES = Path(__file__).parent / "locale"
+_chosen: str | None = None
+
+
+def use(language: str | None) -> None:
+    """Speak ``language`` from now on in this process (``zh_CN``, ``zh-CN``, ``en``); None: the environment's."""
+    global _chosen
+    _chosen = language
+
+
+def language() -> str:
+    """``zh_CN`` or ``en``: the one that was chosen, else ``EKIBEN_LANG``, else the locale's."""
+    names = (os.environ.get(key) for key in ("EKIBEN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))
+    wanted = _chosen or next((name for name in names if name), "en")
+    return "zh_CN" if wanted.lower().startswith("zh") else "en"
+
+
+@lru_cache(maxsize=4)
+def _catalogue(name: str) -> dict[str, Any]:
+    path = _LOCALES / name / "LC_MESSAGES" / "ekiben.json"
+    if not path.is_file():
+        return {}
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+def _(text: str, **values: object) -> str:
+    """``text`` in the current language, with ``{name}`` filled from ``values``."""
+    found = _catalogue(language()).get(text)
+    chosen: str = found[0] if found and found[0] else text
+    return chosen.format(**values) if values else chosen
