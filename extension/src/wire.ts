@@ -1,0 +1,278 @@
+// Generated from extension/ekiben/records.py by extension/generate_wire.py: `make fix` renews it.
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** The number that every kept format carries. */
+export const FORMAT = 1;
+
+export type Kind = 'number' | 'integer' | 'boolean' | 'text' | 'category' | 'datetime';
+
+export type Level = 'info' | 'warning' | 'error';
+
+export type ServerState = 'starting' | 'ready' | 'stopped' | 'failed';
+
+export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
+
+export type Unseen = 'reject' | 'warn' | 'accept';
+
+/** Something worth telling the user, with the remedy. */
+export interface Finding {
+  readonly level: Level;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/**
+ * One input or output, as the sample showed it.
+ *
+ * `dtype` is the pandas or numpy name and rebuilds the column exactly; `kind` is what forms
+ * and JSON Schema need. `shape` is that of one row's value: `()` is a scalar, `(3,)` three
+ * numbers. `minimum` and `maximum` are seen values (ISO 8601 text for datetimes).
+ * `categories` are the values that are allowed; `all_categories` those of a pandas categorical
+ * dtype in its own order, seen or not. `counts` is a histogram of the sample: 16 equal bins from
+ * minimum to maximum, or one count a category.
+ */
+export interface Field {
+  readonly name: string;
+  readonly dtype: string;
+  readonly kind: Kind;
+  readonly shape: readonly number[];
+  readonly nullable: boolean;
+  readonly minimum: number | string | null;
+  readonly maximum: number | string | null;
+  readonly categories: readonly Json[] | null;
+  readonly all_categories: readonly Json[] | null;
+  readonly ordered: boolean;
+  readonly counts: readonly number[];
+}
+
+/** Numbers agree when `|a - b| <= absolute + relative * |b|`; everything else when equal. */
+export interface Tolerance {
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+/**
+ * Rows of the user's sample with the answers that the live object gave at capture.
+ *
+ * `rows` are as they travel in a request; `answers` has one list a name, row by row
+ * (`predictions`, and `probabilities` where the model gives them).
+ */
+export interface Golden {
+  readonly rows: readonly Json[];
+  readonly answers: Readonly<Record<string, Json>>;
+}
+
+/**
+ * What goes in, what comes out, and the examples that prove it.
+ *
+ * `input` is `table` (rows are objects, a DataFrame reaches the model) or `array` (rows are
+ * lists of numbers). `unseen` says what happens to a category that the sample did not have.
+ */
+export interface Contract {
+  readonly input: 'table' | 'array';
+  readonly inputs: readonly Field[];
+  readonly outputs: readonly Field[];
+  readonly task: string;
+  readonly classes: readonly Json[] | null;
+  readonly sample_rows: number;
+  readonly golden: Golden;
+  readonly dtype: string;
+  readonly unseen: Unseen;
+  readonly tolerance: Tolerance;
+  readonly format: number;
+}
+
+/**
+ * A captured model: what the BentoML store holds under `tag`.
+ *
+ * `storage` is how the object is kept (`skops`, `cloudpickle`, …) and `trusted` the types
+ * that loading it may make besides the library's own. `requirements` are pinned lines for pip.
+ */
+export interface Model {
+  readonly name: string;
+  readonly version: string;
+  readonly framework: string;
+  readonly estimator: string;
+  readonly storage: string;
+  readonly folder: string;
+  readonly digest: string;
+  readonly python: string;
+  readonly requirements: readonly string[];
+  readonly contract: Contract;
+  readonly trusted: readonly string[];
+  readonly findings: readonly Finding[];
+  readonly source: string;
+  readonly created: string;
+  readonly bytes: number;
+  readonly format: number;
+}
+
+/** The generated service: rendered text by path. `folder` is empty until it is written. */
+export interface Project {
+  readonly name: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly model: string;
+  readonly folder: string;
+}
+
+/** One golden row that a station answered otherwise. `row` counts from 0. */
+export interface Mismatch {
+  readonly row: number;
+  readonly output: string;
+  readonly sent: Json;
+  readonly expected: Json;
+  readonly got: Json;
+  readonly difference: number | null;
+}
+
+/** The golden examples at one station: `kernel`, `process`, `http` or `image`. */
+export interface Replay {
+  readonly station: string;
+  readonly rows: number;
+  readonly worst: number;
+  readonly tolerance: Tolerance;
+  readonly milliseconds: number;
+  readonly mismatches: readonly Mismatch[];
+}
+
+/**
+ * A running service. One JSON file of this shape lies in the Jupyter runtime directory.
+ *
+ * `birth` is the process's start time in seconds since the epoch, so that a pid used again by
+ * another process is told apart.
+ */
+export interface Server {
+  readonly id: string;
+  readonly model: string;
+  readonly url: string;
+  readonly pid: number;
+  readonly birth: number;
+  readonly project: string;
+  readonly state: ServerState;
+  readonly log: string;
+  readonly started: string;
+  readonly notebook: string;
+  readonly message: string;
+  readonly format: number;
+}
+
+/** A warning that an answer carries: a value out of range, an unseen category. */
+export interface Notice {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Answers by name, row by row, with what they took and what to be careful about. */
+export interface Prediction {
+  readonly outputs: Readonly<Record<string, Json>>;
+  readonly milliseconds: number;
+  readonly warnings: readonly Notice[];
+}
+
+/** One layer of an image: `bytes` as stored by the engine, and the step that made it. */
+export interface Layer {
+  readonly digest: string;
+  readonly bytes: number;
+  readonly made_by: string;
+}
+
+/** A container image. `replay` is its proof; without one it is not called done. */
+export interface Image {
+  readonly reference: string;
+  readonly digest: string;
+  readonly bytes: number;
+  readonly engine: string;
+  readonly model: string;
+  readonly created: string;
+  readonly layers: readonly Layer[];
+  readonly replay: Replay | null;
+  readonly format: number;
+}
+
+/** A slow verb in a process of its own; step `step` of `steps` (counted from 1). */
+export interface Job {
+  readonly id: string;
+  readonly verb: string;
+  readonly subject: string;
+  readonly state: JobState;
+  readonly step: number;
+  readonly steps: number;
+  readonly message: string;
+  readonly log: string;
+  readonly pid: number;
+  readonly birth: number;
+  readonly started: string;
+  readonly ended: string;
+  readonly error: string;
+  readonly remedy: string;
+  readonly result: Readonly<Record<string, Json>> | null;
+  readonly format: number;
+}
+
+/** A variable of the kernel that could be the sample. */
+export interface SampleVariable {
+  readonly name: string;
+  readonly type: string;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * A variable of the kernel that holds a model.
+ *
+ * `part_of` names the model that already contains it; `samples` are in order of fit, the first
+ * is the one that a click would use. `problem` says why it cannot be wrapped.
+ */
+export interface ModelVariable {
+  readonly name: string;
+  readonly type: string;
+  readonly framework: string;
+  readonly fitted: boolean;
+  readonly samples: readonly SampleVariable[];
+  readonly part_of: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** A variable of the kernel that holds a box. */
+export interface BoxVariable {
+  readonly name: string;
+  readonly model: string;
+  readonly estimator: string;
+}
+
+/** What the kernel holds: the answer to the JupyterLab button's look. */
+export interface Snapshot {
+  readonly ekiben: string;
+  readonly models: readonly ModelVariable[];
+  readonly boxes: readonly BoxVariable[];
+  readonly format: number;
+}
+
+/** All that the card shows. The widget's trait and the server's REST answer have this shape. */
+export interface CardData {
+  readonly model: Model;
+  readonly files: Readonly<Record<string, string>>;
+  readonly notebook: boolean;
+  readonly servers: readonly Server[];
+  readonly replays: readonly Replay[];
+  readonly variable: string;
+}
+
+/**
+ * An answer to the form: the service's own, and the notebook object's where it still lives.
+ *
+ * `error` and `problems` (`path`, `code`, `message`, `remedy`) are set instead where the
+ * rows break the contract.
+ */
+export interface TryAnswer {
+  readonly prediction: Prediction | null;
+  readonly notebook: Readonly<Record<string, Json>> | null;
+  readonly agrees: boolean | null;
+  readonly through: string;
+  readonly error: string;
+  readonly problems: readonly (Readonly<Record<string, string>>)[];
+}
