@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 _LOCALES = Path(__file__).parent / "locale"
 _chosen: str | None = None
+_speaking: ContextVar[str | None] = ContextVar("ekiben_language", default=None)
 
 
 def use(language: str | None) -> None:
@@ -22,10 +26,24 @@ def use(language: str | None) -> None:
     _chosen = language
 
 
+@contextmanager
+def speaking(language: str | None) -> Iterator[None]:
+    """Speak ``language`` inside the block only.
+
+    It holds for this task and the threads that it starts with ``asyncio.to_thread``: a server
+    answers each request in its reader's own language.
+    """
+    token = _speaking.set(language)
+    try:
+        yield
+    finally:
+        _speaking.reset(token)
+
+
 def language() -> str:
-    """``zh_CN`` or ``en``: the one that was chosen, else ``EKIBEN_LANG``, else the locale's."""
+    """``zh_CN`` or ``en``: the block's, the process's, ``EKIBEN_LANG``'s, else the locale's."""
     names = (os.environ.get(key) for key in ("EKIBEN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))
-    wanted = _chosen or next((name for name in names if name), "en")
+    wanted = _speaking.get() or _chosen or next((name for name in names if name), "en")
     return "zh_CN" if wanted.lower().startswith("zh") else "en"
 
 

@@ -1,0 +1,181 @@
+"""Lists of records as small tables: text for a terminal, HTML for a notebook, JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from html import escape
+
+from ekiben.records import Finding, Image, Job, Model, Record, Server
+from ekiben.words import _
+
+
+@dataclass(frozen=True)
+class Listing:
+    """``records`` with the ``columns`` and ``rows`` that show them; ``empty`` is said when none is."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    records: tuple[Record, ...]
+    empty: str
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """Columns in line; a Chinese character takes two places."""
+        if not self.rows:
+            return self.empty
+        lines = [self.columns, *self.rows]
+        widths = [max(_width(line[k]) for line in lines) for k in range(len(self.columns))]
+        return "\n".join(
+            "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths)).rstrip()
+            for line in lines
+        )
+
+    def json(self) -> str:
+        """The records' own JSON, as one list."""
+        return json.dumps([record.to_json() for record in self.records], indent=2, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return f'<p style="opacity:.75">{escape(self.empty)}</p>'
+        cell = 'style="text-align:left;vertical-align:top;padding:2px 12px 2px 0"'
+        head = "".join(f"<th {cell}>{escape(name)}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td {cell}>{_linked(text)}</td>" for text in row) + "</tr>" for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def servers(found: Sequence[Server]) -> Listing:
+    """Running services, and those that failed."""
+    return Listing(
+        (_("ID"), _("Model"), _("State"), _("URL"), _("Process"), _("Started"), _("Notebook")),
+        tuple(
+            (s.id, s.model, _state(s.state), s.url, str(s.pid), when(s.started), s.notebook or "–") for s in found
+        ),
+        tuple(found),
+        _("No service is running."),
+    )
+
+
+def models(found: Sequence[Model]) -> Listing:
+    """Wrapped models in the BentoML store."""
+    return Listing(
+        (_("Model"), _("Estimator"), _("Task"), _("Inputs"), _("Size"), _("Kept as"), _("Created")),
+        tuple(
+            (
+                m.tag,
+                m.estimator,
+                m.contract.task,
+                str(len(m.contract.inputs)),
+                size(m.bytes),
+                m.storage,
+                when(m.created),
+            )
+            for m in found
+        ),
+        tuple(found),
+        _("No model was wrapped yet."),
+    )
+
+
+def images(found: Sequence[Image]) -> Listing:
+    """Container images with their proof."""
+    return Listing(
+        (_("Image"), _("Model"), _("Size"), _("Proof"), _("Engine"), _("Created")),
+        tuple((i.reference, i.model, size(i.bytes), _proof(i), i.engine, when(i.created)) for i in found),
+        tuple(found),
+        _("No image was built yet."),
+    )
+
+
+def jobs(found: Sequence[Job]) -> Listing:
+    """Slow verbs, running and ended."""
+    return Listing(
+        (_("ID"), _("Verb"), _("Subject"), _("State"), _("Step"), _("Message"), _("Started")),
+        tuple(
+            (
+                j.id,
+                j.verb,
+                j.subject,
+                _state(j.state),
+                f"{j.step}/{j.steps}",
+                j.error or j.message,
+                when(j.started),
+            )
+            for j in found
+        ),
+        tuple(found),
+        _("No job is running."),
+    )
+
+
+def findings(found: Sequence[Finding]) -> Listing:
+    """What ``doctor`` found."""
+    words = {"info": _("ok"), "warning": _("warning"), "error": _("error")}
+    return Listing(
+        (_("Level"), _("Finding"), _("Remedy")),
+        tuple((words[f.level], f.message, f.remedy or "–") for f in found),
+        tuple(found),
+        _("Nothing to tell."),
+    )
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``1.4 MB`` (1 MB is 1,000,000 bytes)."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def when(moment: str) -> str:
+    """An ISO 8601 moment in local time to the minute; other text as it is."""
+    try:
+        then = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    except ValueError:
+        return moment or "–"
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=timezone.utc)
+    return then.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _state(state: str) -> str:
+    words = {
+        "starting": _("starting"),
+        "ready": _("ready"),
+        "stopped": _("stopped"),
+        "failed": _("failed"),
+        "running": _("running"),
+        "done": _("done"),
+        "cancelled": _("cancelled"),
+    }
+    return words.get(state, state)
+
+
+def _proof(image: Image) -> str:
+    if image.replay is None:
+        return _("not replayed")
+    wrong = len({mismatch.row for mismatch in image.replay.mismatches})
+    return _("proven {k}/{n}", k=image.replay.rows - wrong, n=image.replay.rows)
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _linked(text: str) -> str:
+    shown = escape(text)
+    if text.startswith("http://127.0.0.1"):
+        return f'<a href="{shown}" target="_blank" rel="noopener noreferrer">{shown}</a>'
+    return shown

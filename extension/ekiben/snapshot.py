@@ -1,0 +1,149 @@
+"""What the kernel holds: the look of the JupyterLab button and panel.
+
+The front end evaluates one expression in the kernel, also while a cell runs::
+
+    __import__('ekiben.snapshot', fromlist=['look']).look(globals(), 'en')
+
+Looking is safe: objects are told by their type alone, libraries are found through ``sys.modules``
+and never imported, and of a user's object nothing is called but its framework's ``describe``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ekiben import __version__, words
+from ekiben.protocols import Description, Framework
+from ekiben.records import BoxVariable, ModelVariable, SampleVariable, Snapshot
+from ekiben.registry import framework_of
+from ekiben.samples import Table, ranked, table
+from ekiben.words import _
+
+_HIDDEN = frozenset({"In", "Out", "exit", "quit", "get_ipython"})
+
+
+class Look:
+    """A snapshot in the shape that ``user_expressions`` brings to the front end as real JSON."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __repr__(self) -> str:
+        seen = self.snapshot
+        return f"<ekiben: {len(seen.models)} models, {len(seen.boxes)} boxes>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"application/json": self.snapshot.to_json(), "text/plain": repr(self)}
+
+
+class _Found(NamedTuple):
+    name: str
+    value: object
+    framework: Framework
+    description: Description | None
+    trouble: str
+
+
+def look(namespace: Mapping[str, Any], language: str | None = None) -> Look:
+    """The models, samples and boxes among the variables of ``namespace``.
+
+    ``language`` (``en``, ``zh_CN``) becomes the language that ekiben speaks in this kernel.
+    """
+    if language:
+        words.use(language)
+    return Look(snapshot(namespace))
+
+
+def snapshot(namespace: Mapping[str, Any]) -> Snapshot:
+    """The same as plain records."""
+    # A copy at once: a running cell may add variables from another thread.
+    variables = [(name, value) for name, value in list(namespace.items()) if _shown(name)]
+    box_type = getattr(sys.modules.get("ekiben.box"), "Box", None)
+    boxes: dict[int, BoxVariable] = {}
+    models: dict[int, _Found] = {}
+    tables: list[Table] = []
+    frameworks: dict[type, Framework | None] = {}
+    for name, value in variables:
+        kind = type(value)
+        if box_type is not None and kind is box_type:
+            boxes.setdefault(id(value), BoxVariable(name, value.model.tag, value.model.estimator))
+            continue
+        found = table(name, value)
+        if found is not None:
+            tables.append(found)
+            continue
+        if kind not in frameworks:
+            frameworks[kind] = framework_of(value)
+        framework = frameworks[kind]
+        if framework is not None and id(value) not in models:
+            models[id(value)] = _describe(name, value, framework)
+    owners = _owners(models.values())
+    return Snapshot(
+        ekiben=__version__,
+        models=tuple(_model(found, tables, owners) for found in models.values()),
+        boxes=tuple(boxes.values()),
+    )
+
+
+def _shown(name: object) -> bool:
+    return isinstance(name, str) and not name.startswith("_") and name not in _HIDDEN
+
+
+def _describe(name: str, value: object, framework: Framework) -> _Found:
+    try:
+        return _Found(name, value, framework, framework.describe(value), "")
+    # A half-made object or a stranger's plugin must not hide the other variables.
+    except Exception as error:  # noqa: BLE001
+        return _Found(name, value, framework, None, f"{type(error).__name__}: {error}")
+
+
+def _owners(models: Iterable[_Found]) -> dict[int, str]:
+    """For the id of each object that lives inside a model, that model's name."""
+    owners: dict[int, str] = {}
+    for found in models:
+        for part in found.description.parts if found.description else ():
+            if part is not found.value:
+                owners.setdefault(id(part), found.name)
+    return owners
+
+
+def _model(found: _Found, tables: list[Table], owners: dict[int, str]) -> ModelVariable:
+    about = found.description
+    part_of = owners.get(id(found.value), "")
+    samples = ranked(tables, about.columns, about.width) if about and about.fitted else ()
+    problem, remedy = ("", "") if part_of else _problem(found, samples)
+    return ModelVariable(
+        name=found.name,
+        type=type(found.value).__name__,
+        framework=found.framework.name,
+        fitted=bool(about and about.fitted),
+        samples=samples,
+        part_of=part_of,
+        problem=problem,
+        remedy=remedy,
+    )
+
+
+def _problem(found: _Found, samples: tuple[SampleVariable, ...]) -> tuple[str, str]:
+    about = found.description
+    if about is None:
+        return _("it could not be described: {error}", error=found.trouble), ""
+    if not _predicts(found.value):
+        return _("it has no predict"), _("put it in a pipeline with a model, and wrap the pipeline")
+    if not about.fitted:
+        return _("it is not fitted"), _("call fit first")
+    if samples:
+        return "", ""
+    remedy = _("keep the data it was fitted with in a variable, as a table: {name}", name="X_train")
+    if about.width is None:
+        return _("no variable here holds a table to take as its sample"), remedy
+    if about.width == 1:
+        return _("no variable here has the 1 column it was fitted with"), remedy
+    return _("no variable here has the {n} columns it was fitted with", n=about.width), remedy
+
+
+def _predicts(value: object) -> bool:
+    """Whether the class has ``predict``; the object itself is not asked, since that may run its code."""
+    return any("predict" in vars(kind) for kind in type(value).__mro__)
