@@ -31,16 +31,15 @@ PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(No
 
 def render() -> str:
     """The whole text of ``wire.ts``."""
-    parts = [HEADER, f"/** The number that every kept format carries. */\nexport const FORMAT = {records.FORMAT};\n"]
+    number = f"/** The number that every kept format carries. */\nexport const FORMAT = {records.FORMAT};\n"
+    parts = [HEADER, number]
     parts += [f"export type {name} = {_union(alias)};\n" for name, alias in _aliases().items()]
     parts += [_interface(record) for record in _records()]
     return "\n".join(parts)
 
 
 def _aliases() -> dict[str, Any]:
-    return {
-        name: value for name, value in vars(records).items() if typing.get_origin(value) is Literal
-    }
+    return {name: value for name, value in vars(records).items() if typing.get_origin(value) is Literal}
 
 
 def _records() -> list[type]:

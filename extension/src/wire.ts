@@ -31,7 +31,8 @@ export interface Finding {
  * numbers. `minimum` and `maximum` are seen values (ISO 8601 text for datetimes).
  * `categories` are the values that are allowed; `all_categories` those of a pandas categorical
  * dtype in its own order, seen or not. `counts` is a histogram of the sample: 16 equal bins from
- * minimum to maximum, or one count a category.
+ * minimum to maximum, or one count a category. `missing` is `nan` where an object column keeps
+ * its gaps as NaN and not as None.
  */
 export interface Field {
   readonly name: string;
@@ -44,6 +45,7 @@ export interface Field {
   readonly categories: readonly Json[] | null;
   readonly all_categories: readonly Json[] | null;
   readonly ordered: boolean;
+  readonly missing: string;
   readonly counts: readonly number[];
 }
 
