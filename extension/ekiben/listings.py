@@ -35,7 +35,9 @@ class Listing:
         lines = [self.columns, *self.rows]
         widths = [max(_width(line[k]) for line in lines) for k in range(len(self.columns))]
         return "\n".join(
-            "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths)).rstrip()
+            "  ".join(
+                cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
+            ).rstrip()
             for line in lines
         )
 
@@ -49,7 +51,8 @@ class Listing:
         cell = 'style="text-align:left;vertical-align:top;padding:2px 12px 2px 0"'
         head = "".join(f"<th {cell}>{escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td {cell}>{_linked(text)}</td>" for text in row) + "</tr>" for row in self.rows
+            "<tr>" + "".join(f"<td {cell}>{_linked(text)}</td>" for text in row) + "</tr>"
+            for row in self.rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -59,7 +62,8 @@ def servers(found: Sequence[Server]) -> Listing:
     return Listing(
         (_("ID"), _("Model"), _("State"), _("URL"), _("Process"), _("Started"), _("Notebook")),
         tuple(
-            (s.id, s.model, _state(s.state), s.url, str(s.pid), when(s.started), s.notebook or "–") for s in found
+            (s.id, s.model, _state(s.state), s.url, str(s.pid), when(s.started), s.notebook or "–")
+            for s in found
         ),
         tuple(found),
         _("No service is running."),

@@ -75,7 +75,7 @@ def snapshot(namespace: Mapping[str, Any]) -> Snapshot:
             tables.append(found)
             continue
         if kind not in frameworks:
-            frameworks[kind] = framework_of(value)
+            frameworks[kind] = _framework(value)
         framework = frameworks[kind]
         if framework is not None and id(value) not in models:
             models[id(value)] = _describe(name, value, framework)
@@ -91,11 +91,19 @@ def _shown(name: object) -> bool:
     return isinstance(name, str) and not name.startswith("_") and name not in _HIDDEN
 
 
+def _framework(value: object) -> Framework | None:
+    # An object may answer any question with an exception of its own; then it is no model.
+    try:
+        return framework_of(value)
+    except Exception:
+        return None
+
+
 def _describe(name: str, value: object, framework: Framework) -> _Found:
     try:
         return _Found(name, value, framework, framework.describe(value), "")
     # A half-made object or a stranger's plugin must not hide the other variables.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return _Found(name, value, framework, None, f"{type(error).__name__}: {error}")
 
 
@@ -130,7 +138,7 @@ def _problem(found: _Found, samples: tuple[SampleVariable, ...]) -> tuple[str, s
     about = found.description
     if about is None:
         return _("it could not be described: {error}", error=found.trouble), ""
-    if not _predicts(found.value):
+    if about.task == "transformation" or not _predicts(found.value):
         return _("it has no predict"), _("put it in a pipeline with a model, and wrap the pipeline")
     if not about.fitted:
         return _("it is not fitted"), _("call fit first")

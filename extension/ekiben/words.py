@@ -21,7 +21,7 @@ _speaking: ContextVar[str | None] = ContextVar("ekiben_language", default=None)
 
 
 def use(language: str | None) -> None:
-    """Speak ``language`` from now on in this process (``zh_CN``, ``zh-CN``, ``en``); None: the environment's."""
+    """Speak ``language`` (``zh_CN``, ``zh-CN``, ``en``) in this process; None: the environment's."""
     global _chosen
     _chosen = language
 
