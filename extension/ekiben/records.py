@@ -58,7 +58,8 @@ class Field(Record):
     numbers. ``minimum`` and ``maximum`` are seen values (ISO 8601 text for datetimes).
     ``categories`` are the values that are allowed; ``all_categories`` those of a pandas categorical
     dtype in its own order, seen or not. ``counts`` is a histogram of the sample: 16 equal bins from
-    minimum to maximum, or one count a category.
+    minimum to maximum, or one count a category. ``missing`` is ``nan`` where an object column keeps
+    its gaps as NaN and not as None.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Field(Record):
     categories: tuple[Any, ...] | None = None
     all_categories: tuple[Any, ...] | None = None
     ordered: bool = False
+    missing: str = ""
     counts: tuple[int, ...] = ()
 
 

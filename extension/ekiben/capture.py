@@ -1,0 +1,220 @@
+"""A live model and its sample into the BentoML store: object, contract, requirements."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+from datetime import datetime, timezone
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from ekiben import contract as contracts
+from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedModel
+from ekiben.protocols import Framework, Saved
+from ekiben.records import Contract, Finding, Mismatch, Model, Replay, Tolerance, Unseen
+from ekiben.registry import framework, framework_for
+from ekiben.requirements import pinned
+from ekiben.runtime.predictor import Predictor
+from ekiben.runtime.replay import compare
+from ekiben.words import _
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+
+
+def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", source: str = "") -> Model:
+    """Saves ``model`` with the contract that ``sample`` shows; gives the record of what is in the store.
+
+    The saved copy is loaded again and answers the golden examples before the store takes it.
+
+    Raises:
+        UnsupportedModel: no framework takes it, it is not fitted, or it has no ``predict``.
+        UnsupportedSample: the sample does not fit.
+        ReplayMismatch: the saved copy answers otherwise than the live object.
+    """
+    check_name(name)
+    taken = framework_for(model)
+    about = taken.describe(model)
+    if not about.fitted:
+        raise UnsupportedModel(
+            _("The {type} is not fitted yet.", type=type(model).__name__), remedy=_("Call fit first, then wrap it.")
+        )
+    if not hasattr(model, "predict"):
+        raise UnsupportedModel(
+            _("The {type} has no predict.", type=type(model).__name__),
+            remedy=_("Join it with the model that follows it: make_pipeline(transformer, model)."),
+        )
+    adapter = load_adapter(taken)
+    contract = contracts.infer(sample, lambda data: dict(adapter.call(model, data)), about, unseen=unseen)
+    bentoml = _bentoml()
+    labels = {"made-by": "ekiben", "framework": taken.name}
+    with bentoml.models.create(name, labels=labels) as entry:
+        folder = Path(entry.path)
+        saved = taken.save(model, folder)
+        record = _record(entry.tag, taken, about.estimator, saved, contract, folder, source)
+        _write(folder, record)
+        replay = replay_here(folder, record, "kernel", adapter)
+        if not replay.passed:
+            raise mismatch(replay)
+    return load_model(record.tag)
+
+
+def load_model(tag: str) -> Model:
+    """The record of a captured model in the BentoML store; ``name`` alone means its latest version.
+
+    Raises:
+        NotFound: the store has no such model, or ekiben did not make it.
+    """
+    bentoml = _bentoml()
+    try:
+        entry = bentoml.models.get(tag)
+    except bentoml.exceptions.BentoMLException as error:
+        raise NotFound(
+            _("The BentoML store has no model {tag}.", tag=repr(tag)),
+            remedy=_("`ekiben models` lists what is there."),
+        ) from error
+    folder = Path(entry.path)
+    file = folder / "model.json"
+    if not file.is_file():
+        raise NotFound(
+            _("The model {tag} was not made by ekiben.", tag=repr(tag)), remedy=_("Wrap it: ekiben.wrap(model, sample).")
+        )
+    data = json.loads(file.read_text(encoding="utf-8"))
+    contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
+    return Model.from_json({**data, "contract": contract, "folder": str(folder)})
+
+
+def models() -> tuple[Model, ...]:
+    """Every model in the BentoML store that ekiben made, newest first."""
+    found = (entry for entry in _bentoml().models.list() if entry.info.labels.get("made-by") == "ekiben")
+    records = (load_model(str(entry.tag)) for entry in found)
+    return tuple(sorted(records, key=lambda record: record.created, reverse=True))
+
+
+def replay_here(folder: Path, model: Model, station: str, adapter: Any = None) -> Replay:
+    """The golden examples through the saved model in this process."""
+    import time
+
+    predictor = Predictor(folder, adapter or load_adapter(framework(model.framework)))
+    golden = model.contract.golden.to_json()
+    start = time.perf_counter()
+    got = predictor.answer(golden["rows"])
+    milliseconds = (time.perf_counter() - start) * 1000
+    worst, differing = compare(golden, got, model.contract.tolerance.to_json())
+    return replay_of(station, len(golden["rows"]), worst, milliseconds, differing, model.contract.tolerance)
+
+
+def replay_of(
+    station: str, rows: int, worst: float, milliseconds: float, differing: list[dict[str, Any]], tolerance: Tolerance
+) -> Replay:
+    """The record of a comparison that the runtime made."""
+    return Replay(
+        station=station,
+        rows=rows,
+        worst=worst,
+        tolerance=tolerance,
+        milliseconds=milliseconds,
+        mismatches=tuple(Mismatch.from_json(entry) for entry in differing),
+    )
+
+
+def mismatch(replay: Replay) -> ReplayMismatch:
+    """The error that tells the rows that differ, both answers and the tolerance."""
+    shown = [
+        _(
+            "row {row}, {output}: the notebook said {expected}, here {got}",
+            row=entry.row,
+            output=entry.output,
+            expected=entry.expected,
+            got=entry.got,
+        )
+        for entry in replay.mismatches[:5]
+    ]
+    rows = len({entry.row for entry in replay.mismatches})
+    return ReplayMismatch(
+        _(
+            "{bad} of {rows} golden rows are answered otherwise than in the notebook "
+            "(tolerance: relative {relative}, absolute {absolute}).",
+            bad=rows,
+            rows=replay.rows,
+            relative=replay.tolerance.relative,
+            absolute=replay.tolerance.absolute,
+        )
+        + "".join(f"\n  {line}" for line in shown)
+        + ("\n  …" if len(replay.mismatches) > len(shown) else ""),
+        replay,
+        remedy=_("Check that predict gives the same answer twice, and that the versions are the notebook's."),
+    )
+
+
+def check_name(name: str) -> None:
+    """Model names are what BentoML and image references take.
+
+    Raises:
+        InvalidName: it is not.
+    """
+    if not NAME.fullmatch(name):
+        raise InvalidName(
+            _("{name} cannot be a model's name.", name=repr(name)),
+            where="name",
+            remedy=_("Use lower-case letters, digits, '-', '_' and '.', up to 63 of them."),
+        )
+
+
+def load_adapter(taken: Framework) -> Any:
+    """The framework's adapter as a module, the same file that travels with the service."""
+    spec = spec_from_file_location(f"ekiben_adapter_{taken.name}", taken.adapter())
+    if spec is None or spec.loader is None:
+        raise NotFound(_("The adapter of {name} is missing.", name=taken.name))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _bentoml() -> Any:
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    import bentoml
+    import bentoml.exceptions
+
+    return bentoml
+
+
+def _record(
+    tag: Any, taken: Framework, estimator: str, saved: Saved, contract: Contract, folder: Path, source: str
+) -> Model:
+    data_library = ("pandas",) if contract.input == "table" else ("numpy",)
+    requirements, local = pinned((*saved.imports, *data_library))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    findings: tuple[Finding, ...] = (*saved.findings, *local)
+    return Model(
+        name=tag.name,
+        version=tag.version,
+        framework=taken.name,
+        estimator=estimator,
+        storage=saved.storage,
+        folder=str(folder),
+        digest=f"sha256:{digest.hexdigest()}",
+        python=platform.python_version(),
+        requirements=requirements,
+        contract=contract,
+        trusted=saved.trusted,
+        findings=findings,
+        source=source,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        bytes=sum(file.stat().st_size for file in files),
+    )
+
+
+def _write(folder: Path, record: Model) -> None:
+    data = record.to_json()
+    contract = data.pop("contract")
+    del data["folder"]
+    for name, content in (("model.json", data), ("contract.json", contract)):
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        (folder / name).write_text(text, encoding="utf-8")

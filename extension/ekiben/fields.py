@@ -1,0 +1,151 @@
+"""The fields of a sample, column by column, and its rows as they travel."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ekiben.errors import UnsupportedSample
+from ekiben.records import Field, Kind
+from ekiben.runtime.predictor import plain
+from ekiben.words import _
+
+#: More distinct texts than this are free text, not categories.
+MOST_CATEGORIES = 100
+BINS = 16
+
+
+def frame_fields(frame: Any) -> tuple[Field, ...]:
+    """One Field a column of a DataFrame, in its order.
+
+    Raises:
+        UnsupportedSample: a column's name is not text or is not unique, or its values cannot travel.
+    """
+    names = list(frame.columns)
+    for position, name in enumerate(names):
+        if not isinstance(name, str):
+            raise UnsupportedSample(
+                _("The column's name {name} is not text.", name=repr(name)),
+                where=f"sample.columns[{position}]",
+                remedy=_("Fit on named columns: X.columns = X.columns.astype(str), or pass an array."),
+            )
+        if names.index(name) != position:
+            raise UnsupportedSample(
+                _("Two columns are called {name}.", name=repr(name)),
+                where=f"sample.columns[{position}]",
+                remedy=_("Give each column a name of its own."),
+            )
+    return tuple(_column_field(name, frame[name]) for name in names)
+
+
+def array_fields(array: Any, columns: tuple[str, ...] | None = None) -> tuple[Field, ...]:
+    """One Field a column of an array, named ``x0``, ``x1``, … where the model has no names for them.
+
+    Raises:
+        UnsupportedSample: it holds an infinite number.
+    """
+    kinds: dict[str, Kind] = {"f": "number", "i": "integer", "u": "integer", "b": "boolean"}
+    names = columns or tuple(f"x{index}" for index in range(array.shape[1]))
+    return tuple(
+        _numeric_field(name, array[:, index], str(array.dtype), kinds[array.dtype.kind])
+        for index, name in enumerate(names)
+    )
+
+
+def _column_field(name: str, column: Any) -> Field:
+    dtype = str(column.dtype)
+    gaps = bool(column.isna().any())
+    family = getattr(column.dtype, "kind", "O")
+    if dtype == "category":
+        known = tuple(plain(column.cat.categories.tolist()))
+        counts = column.value_counts(sort=False).reindex(column.cat.categories)
+        return Field(
+            name, dtype, "category", nullable=gaps, categories=known, all_categories=known,
+            ordered=bool(column.cat.ordered), counts=tuple(int(count) for count in counts),
+        )  # fmt: skip
+    if family in "iuf" and not dtype.startswith("datetime"):
+        values = column.dropna().to_numpy(dtype="float64" if family == "f" else None)
+        return _numeric_field(name, values, dtype, "number" if family == "f" else "integer", gaps)
+    if family == "b":
+        truths = int(column.fillna(False).sum())
+        return Field(name, dtype, "boolean", nullable=gaps, counts=(int(column.count()) - truths, truths))
+    if family == "M":
+        present = column.dropna()
+        ends = (present.min().isoformat(), present.max().isoformat()) if len(present) else (None, None)
+        return Field(name, dtype, "datetime", nullable=gaps, minimum=ends[0], maximum=ends[1])
+    return _text_field(name, column, dtype, gaps)
+
+
+def _text_field(name: str, column: Any, dtype: str, gaps: bool) -> Field:
+    present = column.dropna()
+    kinds = {type(value) for value in present}
+    if kinds == {bool}:
+        truths = int(present.sum())
+        return Field(name, dtype, "boolean", nullable=gaps, counts=(len(present) - truths, truths))
+    if not kinds <= {str}:
+        told = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise UnsupportedSample(
+            _("The column holds {types}, which have no common form in JSON.", types=told),
+            where=f"sample[{name!r}]",
+            remedy=_("Make it one type before fit: numbers, text, booleans or datetimes."),
+        )
+    missing = ""
+    if dtype == "object" and gaps:
+        missing = "nan" if any(isinstance(value, float) for value in column[column.isna()]) else "none"
+    shares = present.value_counts()
+    # Categories repeat; texts that hardly do are free text.
+    if 0 < len(shares) <= MOST_CATEGORIES and len(shares) <= max(2, len(present) // 2):
+        return Field(
+            name, dtype, "category", nullable=gaps, categories=tuple(str(value) for value in shares.index),
+            counts=tuple(int(count) for count in shares), missing=missing,
+        )  # fmt: skip
+    return Field(name, dtype, "text", nullable=gaps, missing=missing)
+
+
+def _numeric_field(name: str, values: Any, dtype: str, kind: Kind, gaps: bool = False) -> Field:
+    import numpy
+
+    if values.dtype.kind == "f":
+        if numpy.isinf(values).any():
+            raise UnsupportedSample(
+                _("The column holds infinity, which has no form in JSON."),
+                where=f"sample[{name!r}]",
+                remedy=_("Replace it with NaN or a large number before fit."),
+            )
+        present = values[~numpy.isnan(values)]
+        gaps = gaps or len(present) < len(values)
+    else:
+        present = values
+    if kind == "boolean":
+        truths = int(present.sum())
+        return Field(name, dtype, kind, nullable=gaps, counts=(len(present) - truths, truths))
+    if not len(present):
+        return Field(name, dtype, kind, nullable=gaps)
+    low, high = plain(present.min()), plain(present.max())
+    return Field(name, dtype, kind, nullable=gaps, minimum=low, maximum=high, counts=_histogram(present, low, high))
+
+
+def _histogram(values: Any, low: float, high: float) -> tuple[int, ...]:
+    import numpy
+
+    if low == high or not math.isfinite(float(high) - float(low)):
+        return ()
+    counts, _edges = numpy.histogram(values, bins=BINS, range=(low, high))
+    return tuple(int(count) for count in counts)
+
+
+def to_wire(sample: Any, kind: str, fields: tuple[Field, ...]) -> tuple[Any, ...]:
+    """The rows of a sample as a request carries them: objects for a table, lists for an array."""
+    if kind == "array":
+        return tuple(plain(sample))
+    columns = [_wire_column(sample[field.name], field) for field in fields]
+    names = [field.name for field in fields]
+    return tuple(dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+def _wire_column(column: Any, field: Field) -> list[Any]:
+    gaps = column.isna().tolist()
+    values = [None if gap else value for value, gap in zip(column.tolist(), gaps, strict=True)]
+    if field.kind == "datetime":
+        return [None if value is None else value.isoformat() for value in values]
+    return [plain(value) for value in values]

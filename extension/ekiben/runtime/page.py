@@ -1,0 +1,47 @@
+"""The service's own front page: the contract as a table and how to call it. No script, no other host."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+WORDS = {
+    "en": ("Fields", "name", "type", "missing", "in the sample", "Try it", "allowed", "–"),
+    "zh": ("字段", "名称", "类型", "缺失值", "样本中", "试一试", "允许", "–"),
+}
+
+STYLE = """
+:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
+body{max-width:48rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .8rem .3rem 0;
+border-bottom:1px solid #8884}pre{overflow:auto;padding:1rem;border:1px solid #8884;border-radius:4px}
+"""
+
+
+def index(name: str, contract: dict[str, Any], language: str = "en") -> str:
+    """The page as HTML."""
+    fields, heading, kind, missing, seen, attempt, allowed, none = WORDS["zh" if language == "zh" else "en"]
+    rows = "".join(
+        f"<tr><td>{escape(str(field['name']))}</td><td>{escape(field['dtype'])}</td>"
+        f"<td>{allowed if field['nullable'] else none}</td><td>{escape(_seen(field))}</td></tr>"
+        for field in contract["inputs"]
+    )
+    example = json.dumps({"rows": contract["golden"]["rows"][:1]}, ensure_ascii=False)
+    call = f"curl -X POST -H 'content-type: application/json' \\\n  -d '{example}' \\\n  http://HOST:PORT/predict"
+    return (
+        f"<!doctype html><html lang='{language}'><meta charset='utf-8'><title>{escape(name)}</title>"
+        f"<style>{STYLE}</style><h1>{escape(name)}</h1><p>{escape(contract['task'])}</p><h2>{fields}</h2>"
+        f"<table><tr><th>{heading}<th>{kind}<th>{missing}<th>{seen}</tr>{rows}</table>"
+        f"<h2>{attempt}</h2><pre>{escape(call)}</pre>"
+        "<p><a href='/contract'>/contract</a> · <a href='/docs.json'>/docs.json</a> · "
+        "<a href='/readyz'>/readyz</a></p></html>"
+    )
+
+
+def _seen(field: dict[str, Any]) -> str:
+    if field["categories"] is not None:
+        return ", ".join(str(entry) for entry in field["categories"][:12])
+    if field["minimum"] is not None:
+        return f"{field['minimum']} … {field['maximum']}"
+    return "–"

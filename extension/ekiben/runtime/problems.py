@@ -1,0 +1,138 @@
+"""What can be wrong with the rows of a request: each place with a code, a message and a remedy.
+
+The texts are kept here in both languages because they travel with the service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# code: (message, remedy) in English, then in Simplified Chinese.
+TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "not_json": (
+        ("The body is not JSON: {detail}.", 'Send {{"rows": [...]}} as application/json.'),
+        ("请求体不是 JSON：{detail}。", '请以 application/json 发送 {{"rows": [...]}}。'),
+    ),
+    "no_rows": (
+        ('The body has no "rows".', 'Send {{"rows": [...]}} with one entry a row.'),
+        ("请求体缺少 “rows”。", '请发送 {{"rows": [...]}}，每行一项。'),
+    ),
+    "rows_type": (
+        ('"rows" is {got}, not a list.', 'Send {{"rows": [...]}} with one entry a row.'),
+        ("“rows” 的类型是 {got}，而不是列表。", '请发送 {{"rows": [...]}}，每行一项。'),
+    ),
+    "empty_rows": (
+        ("There are no rows.", "Send at least one row."),
+        ("没有任何行。", "请至少发送一行。"),
+    ),
+    "row_type": (
+        ("The row is {got}, not {wanted}.", "Send each row as {wanted}."),
+        ("该行的类型是 {got}，而不是{wanted}。", "请将每一行作为{wanted}发送。"),
+    ),
+    "row_width": (
+        ("The row has {got} values, not {wanted}.", "Send {wanted} values in the order of the sample."),
+        ("该行有 {got} 个值，应为 {wanted} 个。", "请按样本的顺序发送 {wanted} 个值。"),
+    ),
+    "missing_field": (
+        ("The field is missing.", "Add it; it is {kind}."),
+        ("缺少该字段。", "请补上该字段；它是{kind}。"),
+    ),
+    "unknown_field": (
+        ("The model has no such field.", "Remove it; the fields are {fields}."),
+        ("模型没有这个字段。", "请删除它；字段有：{fields}。"),
+    ),
+    "wrong_type": (
+        ("{value} is {got}, not {kind}.", "Send {kind}."),
+        ("{value} 是{got}，而不是{kind}。", "请发送{kind}。"),
+    ),
+    "missing_value": (
+        (
+            "The value is missing, and the sample had none missing here.",
+            "Send {kind}, or fill the gap before the request.",
+        ),
+        ("该值缺失，而样本中此处从未缺失。", "请发送{kind}，或在请求之前补全。"),
+    ),
+    "not_finite": (
+        ("{value} is not a finite number.", "Send a finite number."),
+        ("{value} 不是有限数。", "请发送有限数。"),
+    ),
+    "out_of_dtype": (
+        ("{value} does not fit {dtype}.", "Send a value that {dtype} can hold."),
+        ("{value} 超出 {dtype} 的范围。", "请发送 {dtype} 能表示的值。"),
+    ),
+    "unknown_category": (
+        ("{value} was not in the sample.", "Send one of {categories}."),
+        ("样本中没有 {value}。", "请发送以下之一：{categories}。"),
+    ),
+    "out_of_range": (
+        ("{value} lies outside the sample, which goes from {minimum} to {maximum}.", ""),
+        ("{value} 超出样本范围（{minimum} 到 {maximum}）。", ""),
+    ),
+    "too_large": (
+        ("The request is larger than {limit} bytes.", "Send fewer rows at a time."),
+        ("请求超过 {limit} 字节。", "请分批发送。"),
+    ),
+}
+
+WORDS: dict[str, tuple[str, str]] = {
+    "number": ("a number", "数字"),
+    "integer": ("a whole number", "整数"),
+    "boolean": ("true or false", "true 或 false"),
+    "text": ("text", "文本"),
+    "category": ("one of the sample's values", "样本中的某个值"),
+    "datetime": ("a date and time in ISO 8601", "ISO 8601 格式的日期时间"),
+    "object": ("an object of fields", "由字段组成的对象"),
+    "list": ("a list of numbers", "数字列表"),
+    "null": ("null", "空值"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One place that is wrong. ``values`` fill the texts; a value in WORDS is put in words."""
+
+    path: str
+    code: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def told(self, language: str = "en") -> dict[str, str]:
+        """``{"path", "code", "message", "remedy"}`` in ``en`` or ``zh``."""
+        column = 1 if language.startswith("zh") else 0
+        message, remedy = TEXTS[self.code][column]
+        words = {
+            name: WORDS[value][column] if isinstance(value, str) and value in WORDS else value
+            for name, value in self.values
+        }
+        return {
+            "path": self.path,
+            "code": self.code,
+            "message": message.format(**words),
+            "remedy": remedy.format(**words),
+        }
+
+
+def problem(path: str, code: str, **values: Any) -> Problem:
+    """A Problem with ``values`` for its texts."""
+    return Problem(path, code, tuple(values.items()))
+
+
+class InvalidRows(ValueError):
+    """Rows that break the contract. ``status`` is the HTTP status: 400, or 413 where too large."""
+
+    shown = 20
+
+    def __init__(self, problems: list[Problem], status: int = 400) -> None:
+        self.problems = problems
+        self.status = status
+        first = problems[0].told()
+        super().__init__(f"{first['path']}: {first['message']} {first['remedy']}".strip())
+
+    def body(self, language: str = "en") -> dict[str, Any]:
+        """The answer's body: the first problem in a sentence, up to 20 of them, and their number."""
+        told = [entry.told(language) for entry in self.problems[: self.shown]]
+        return {
+            "error": f"{told[0]['path']}: {told[0]['message']}",
+            "problems": told,
+            "count": len(self.problems),
+        }

@@ -1,0 +1,107 @@
+"""Replay: the golden examples in, the same answers out.
+
+``python -m runtime.replay MODEL_FOLDER`` checks them in this process, ``--url`` behind HTTP; the exit
+status is 0 when all rows agree, 1 when one differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    __package__ = "runtime"
+
+Answers = dict[str, Any]
+
+
+def compare(golden: dict[str, Any], got: Answers, tolerance: dict[str, float]) -> tuple[float, list[dict[str, Any]]]:
+    """The worst difference and the rows that differ (``row``, ``output``, ``sent``, ``expected``, ``got``).
+
+    Numbers agree when ``|a - b| <= absolute + relative * |b|``; everything else when it is equal, and
+    an output that the notebook gave must be there with one entry a row.
+    """
+    worst = 0.0
+    differing: list[dict[str, Any]] = []
+    for output, expected in golden["answers"].items():
+        answers = got.get(output)
+        if not isinstance(answers, list) or len(answers) != len(expected):
+            answers = [None] * len(expected)
+        for index, (wanted, found) in enumerate(zip(expected, answers, strict=True)):
+            agrees, difference = _agree(wanted, found, tolerance)
+            if difference is not None:
+                worst = max(worst, difference)
+            if not agrees:
+                differing.append(
+                    {
+                        "row": index,
+                        "output": output,
+                        "sent": golden["rows"][index],
+                        "expected": wanted,
+                        "got": found,
+                        "difference": difference,
+                    }
+                )
+    return worst, differing
+
+
+def _agree(wanted: Any, found: Any, tolerance: dict[str, float]) -> tuple[bool, float | None]:
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = [_agree(a, b, tolerance) for a, b in zip(wanted, found, strict=True)]
+        differences = [difference for _, difference in pairs if difference is not None]
+        return all(agrees for agrees, _ in pairs), max(differences, default=None)
+    if _is_number(wanted) and _is_number(found):
+        if wanted == found:
+            return True, 0.0
+        difference = abs(wanted - found)
+        return difference <= tolerance["absolute"] + tolerance["relative"] * abs(wanted), float(difference)
+    return type(wanted) is type(found) and wanted == found, None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def post(url: str, rows: list[Any], timeout: float = 60.0) -> Answers:
+    """POST ``rows`` to ``url``/predict and read the answer."""
+    body = json.dumps({"rows": rows}).encode()
+    request = Request(f"{url.rstrip('/')}/predict", body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=timeout) as response:  # noqa: S310 - the caller chose the address
+        answer: Answers = json.loads(response.read())
+    return answer
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; prints one JSON object."""
+    parser = argparse.ArgumentParser(prog="python -m runtime.replay", description=__doc__)
+    parser.add_argument("folder", help="the model's folder, with contract.json in it")
+    parser.add_argument("--url", help="a running service; left out, the model is loaded here")
+    options = parser.parse_args(arguments)
+    contract = json.loads((Path(options.folder) / "contract.json").read_text(encoding="utf-8"))
+    golden = contract["golden"]
+    # Imported before the clock starts: the time is that of the answers.
+    from .predictor import Predictor
+
+    answerer = None if options.url else Predictor(options.folder)
+    start = time.perf_counter()
+    got = post(options.url, golden["rows"]) if answerer is None else answerer.answer(golden["rows"])
+    milliseconds = (time.perf_counter() - start) * 1000
+    worst, differing = compare(golden, got, contract["tolerance"])
+    report = {
+        "rows": len(golden["rows"]),
+        "worst": worst,
+        "milliseconds": milliseconds,
+        "mismatches": differing,
+    }
+    print(json.dumps(report))
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""One value of a request against its field.
+
+JSON's null and NaN both mean a missing value; numbers are never made from text, nor text from
+numbers: what a client did not mean is refused, not guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+from .problems import Problem, problem
+
+INTEGER_LIMITS = {
+    f"{sign}int{bits}": (0 if sign else -(2 ** (bits - 1)), 2**bits - 1 if sign else 2 ** (bits - 1) - 1)
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
+FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
+
+
+def missing(value: Any) -> bool:
+    """Whether a JSON value stands for a missing one."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def read_value(
+    field: dict[str, Any],
+    value: Any,
+    path: str,
+    unseen: str,
+    bad: list[Problem],
+    warnings: list[Problem],
+) -> Any:
+    """The value to hand to the model; what is wrong goes to ``bad``, what is odd to ``warnings``."""
+    if missing(value):
+        if not field["nullable"]:
+            bad.append(problem(path, "missing_value", kind=field["kind"]))
+        return None
+    found = READERS[field["kind"]](field, value, path, bad)
+    if found is None:
+        return None
+    if field["categories"] is not None:
+        if found not in field["categories"] and unseen != "accept":
+            listed = ", ".join(repr(entry) for entry in field["categories"][:20])
+            entry = problem(path, "unknown_category", value=repr(found), categories=listed)
+            (bad if unseen == "reject" else warnings).append(entry)
+    elif field["minimum"] is not None and field["kind"] in ("number", "integer"):
+        low, high = field["minimum"], field["maximum"]
+        if not low <= found <= high:
+            warnings.append(problem(path, "out_of_range", value=found, minimum=low, maximum=high))
+    return found
+
+
+def _wrong(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> None:
+    shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:39] + "…"
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object", list: "list"}
+    bad.append(
+        problem(path, "wrong_type", value=shown, got=kinds.get(type(value), "null"), kind=field["kind"])
+    )
+
+
+def _number(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return _wrong(field, value, path, bad)
+    if not math.isfinite(value) if isinstance(value, float) else abs(value) > 10**308:
+        bad.append(problem(path, "not_finite", value=str(value)[:40]))
+        return None
+    limit = FLOAT_LIMITS.get(field["dtype"].lower())
+    if limit and abs(value) > limit:
+        bad.append(problem(path, "out_of_dtype", value=value, dtype=field["dtype"]))
+        return None
+    return value
+
+
+def _integer(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return _wrong(field, value, path, bad)
+    low, high = INTEGER_LIMITS.get(field["dtype"].lower(), INTEGER_LIMITS["int64"])
+    if not low <= value <= high:
+        bad.append(problem(path, "out_of_dtype", value=str(value)[:40], dtype=field["dtype"]))
+        return None
+    return value
+
+
+def _boolean(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
+    return value if isinstance(value, bool) else _wrong(field, value, path, bad)
+
+
+def _text(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
+    return value if isinstance(value, str) else _wrong(field, value, path, bad)
+
+
+def _category(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
+    """A category is as the sample had it: text, a number or a boolean; 1 and true are not the same."""
+    kinds = {type(entry) for entry in field["categories"] or ()}
+    if type(value) in kinds:
+        return value
+    if float in kinds and type(value) is int:
+        return float(value)
+    if int in kinds and type(value) is float and value.is_integer():
+        return int(value)
+    return _wrong(field, value, path, bad)
+
+
+def _datetime(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
+    if not isinstance(value, str):
+        return _wrong(field, value, path, bad)
+    try:
+        # Python 3.10 does not read the Z of Zulu time.
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return _wrong(field, value, path, bad)
+    if (moment.tzinfo is not None) != ("," in field["dtype"]):
+        return _wrong(field, value, path, bad)
+    return value
+
+
+READERS = {
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "text": _text,
+    "category": _category,
+    "datetime": _datetime,
+}
