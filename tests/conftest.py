@@ -1,0 +1,95 @@
+"""What all tests share: a home of their own, and the promise that no process of theirs stays behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MARK = "EKIBEN_TEST_SESSION"
+OURS = ("ekiben", "bentoml", "service:", "runtime", "uvicorn")
+
+#: The environment as the person has it: pip and npm find their settings only with its HOME.
+PERSON = dict(os.environ)
+SESSION = uuid.uuid4().hex
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Moves the home before any library reads it: BentoML does so on import."""
+    home = Path(tempfile.mkdtemp(prefix="ekiben-tests-"))
+    places = {
+        "HOME": home,
+        "BENTOML_HOME": home / "bentoml",
+        "IPYTHONDIR": home / "ipython",
+        "JUPYTER_CONFIG_DIR": home / "jupyter" / "config",
+        "JUPYTER_DATA_DIR": home / "jupyter" / "data",
+        "JUPYTER_RUNTIME_DIR": home / "jupyter" / "runtime",
+    }
+    for name, place in places.items():
+        place.mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(place)
+    os.environ |= {MARK: SESSION, "BENTOML_DO_NOT_TRACK": "True", "EKIBEN_LANG": "en"}
+    config.stash[HOME] = home
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Removes the home; a file that a closing process still holds does not matter."""
+    shutil.rmtree(config.stash[HOME], ignore_errors=True)
+
+
+HOME = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the source tree."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def person() -> dict[str, str]:
+    """The environment from before the tests moved the home, for what needs pip's or npm's settings."""
+    return dict(PERSON)
+
+
+@pytest.fixture
+def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty model store and runtime directory for one test alone; gives their parent."""
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentoml"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    (tmp_path / "runtime").mkdir()
+    return tmp_path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_stays_behind() -> Iterator[None]:
+    """Fails the session when a service, a job or their workers outlive the tests; ends them too."""
+    yield
+    deadline = time.monotonic() + 5
+    while (left := _left_behind()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    told = [f"{process.pid} {' '.join(process.cmdline())[:160]}" for process in left]
+    for process in left:
+        process.kill()
+    assert not told, "processes that the tests started are still there:\n" + "\n".join(told)
+
+
+def _left_behind() -> list[psutil.Process]:
+    """Processes with this session's mark in their environment that run code of ours."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            marked = process.pid != os.getpid() and process.environ().get(MARK) == SESSION
+            if marked and any(word in " ".join(process.cmdline()) for word in OURS):
+                found.append(process)
+        except psutil.Error:  # it ended while we looked, or belongs to somebody else
+            continue
+    return found
