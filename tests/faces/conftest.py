@@ -1,31 +1,43 @@
-"""A world of its own for the faces: homes, stores and runtime directory in a temporary folder."""
+"""One wrapped model and one running service for all faces, in the home that the tests have."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from ekiben.box import Box
+    from ekiben.service import RunningServer
 
-@pytest.fixture(scope="module", autouse=True)
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder in which this module's tests keep everything."""
-    folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, place in (
-            ("HOME", "home"),
-            ("BENTOML_HOME", "bentoml"),
-            ("JUPYTER_RUNTIME_DIR", "runtime"),
-            ("JUPYTER_DATA_DIR", "data"),
-            ("JUPYTER_CONFIG_DIR", "config"),
-            ("IPYTHONDIR", "ipython"),
-        ):
-            (folder / place).mkdir()
-            patch.setenv(name, str(folder / place))
-        for name in [name for name in os.environ if name.startswith("XDG_")]:
-            patch.delenv(name)
-        patch.setenv("EKIBEN_LANG", "en")
-        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
-        yield folder
+
+@pytest.fixture(scope="session")
+def iris_box() -> Box:
+    """A logistic regression on iris, fitted on a DataFrame."""
+    import ekiben
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    table, target = load_iris(return_X_y=True, as_frame=True)
+    return ekiben.wrap(LogisticRegression(max_iter=500).fit(table, target), table, name="faces-iris")
+
+
+@pytest.fixture(scope="session")
+def iris_server(iris_box: Box) -> Iterator[RunningServer]:
+    """A service of it that runs until the tests end."""
+    with iris_box.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def jp_home_dir() -> Path:
+    """The Jupyter server under test lives in the tests' home, so that it sees what runs there."""
+    return Path(os.environ["HOME"])
+
+
+@pytest.fixture
+def jp_runtime_dir() -> Path:
+    return Path(os.environ["JUPYTER_RUNTIME_DIR"])

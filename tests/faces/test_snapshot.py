@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from ekiben import words
+from ekiben.records import ModelVariable, Snapshot
+from ekiben.snapshot import look, snapshot
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from sklearn.base import BaseEstimator
@@ -21,10 +23,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from ekiben import words
-from ekiben.records import ModelVariable, Snapshot
-from ekiben.snapshot import look, snapshot
 
 LOOK = "__import__('ekiben.snapshot', fromlist=['look']).look(globals(), {language!r})"
 
@@ -156,6 +154,9 @@ class Hollow(BaseEstimator):  # type: ignore[misc]
     def __sklearn_is_fitted__(self) -> bool:
         raise RuntimeError("half made")
 
+    def fit(self, X: Any, y: Any = None) -> Hollow:
+        return self
+
     def predict(self, X: Any) -> Any:
         return X
 
@@ -182,15 +183,16 @@ def test_it_is_quick(iris: pd.DataFrame, fitted: LogisticRegression) -> None:
 def test_looking_imports_no_library() -> None:
     code = (
         "import sys; from ekiben.snapshot import look; look({'a': 1, 'b': [2]}, 'en');"
-        "heavy = {'numpy', 'pandas', 'sklearn', 'bentoml', 'IPython', 'tornado'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'numpy', 'pandas', 'sklearn', 'bentoml', 'IPython', 'tornado'} & set(sys.modules);"
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.fixture(scope="module")
-def kernel(world: Path) -> Iterator[BlockingKernelClient]:
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelClient]:
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(world))
+    manager.start_kernel(cwd=str(tmp_path_factory.mktemp("kernel")))
     client = manager.blocking_client()
     client.start_channels()
     client.wait_for_ready(timeout=60)

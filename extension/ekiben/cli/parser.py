@@ -1,0 +1,80 @@
+"""The command line's grammar."""
+
+from __future__ import annotations
+
+import argparse
+
+from ekiben import __version__
+from ekiben.words import _
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; ``options.run`` names the module and function of the verb."""
+    top = argparse.ArgumentParser(
+        prog="ekiben",
+        description=_("From a notebook variable to a container image that answers like the notebook."),
+    )
+    top.add_argument("--version", action="version", version=f"ekiben {__version__}")
+    verbs = top.add_subparsers(metavar=_("VERB"), required=True)
+
+    def verb(name: str, module: str, text: str, listing: bool = False) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=text, description=text)
+        made.set_defaults(run=(module, name))
+        if listing:
+            made.add_argument("--json", action="store_true", help=_("print the records as JSON"))
+        return made
+
+    identity = _("its id, or the model's name")
+    tag = _("a wrapped model: NAME or NAME:VERSION")
+
+    verb("models", "models", _("list wrapped models"), listing=True)
+
+    one = verb("serve", "services", _("serve a wrapped model until Ctrl-C"))
+    one.add_argument("tag", metavar="TAG", help=tag)
+    one.add_argument(
+        "--detach", action="store_true", help=_("print the address and the id, and leave it running")
+    )
+    one.add_argument(
+        "--timeout", type=float, default=60.0, metavar="S", help=_("seconds to wait until it is ready")
+    )
+
+    verb("ps", "services", _("list services"), listing=True)
+
+    one = verb("log", "services", _("print the log of a service or a job"))
+    one.add_argument("id", metavar="ID", help=identity)
+    one.add_argument(
+        "-n", type=_positive, default=200, metavar="N", help=_("the last N lines, 200 unless told")
+    )
+
+    one = verb("stop", "services", _("stop a service"))
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", metavar="ID", nargs="?", help=identity)
+    which.add_argument("--all", action="store_true", help=_("all services"))
+
+    one = verb("predict", "services", _("ask a service, or a wrapped model that is not served"))
+    one.add_argument("id", metavar="ID|TAG", help=f"{identity}; {tag}")
+    one.add_argument(
+        "file", metavar="FILE", help=_("a JSON file with a list of rows; - is the standard input")
+    )
+
+    one = verb("build", "images", _("build a container image and prove it"))
+    one.add_argument("tag", metavar="TAG", help=tag)
+    one.add_argument("-t", "--reference", required=True, metavar="NAME:TAG", help=_("the image's reference"))
+    one.add_argument("--engine", help=_("the container engine; the first that works unless told"))
+    one.add_argument("--base", help=_("the base image"))
+    one.add_argument("--events", action="store_true", help=_("print one JSON event a line"))
+
+    verb("images", "images", _("list images"), listing=True)
+    verb("jobs", "images", _("list jobs"), listing=True)
+    one = verb("cancel", "images", _("cancel a job, or dismiss one that ended"))
+    one.add_argument("id", metavar="ID", help=_("the job's id"))
+
+    verb("doctor", "models", _("look at what ekiben needs on this machine"), listing=True)
+    return top
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(_("a number of lines, 1 or more"))
+    return number
