@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -63,7 +64,7 @@ def runtime_dir() -> Path:
 
 
 def home() -> Path:
-    """ekiben's folder in the BentoML home (``BENTOML_HOME``, else ``~/bentoml``)."""
+    """Ekiben's folder in the BentoML home (``BENTOML_HOME``, else ``~/bentoml``)."""
     return Path(os.environ.get("BENTOML_HOME") or Path.home() / "bentoml") / "ekiben"
 
 
@@ -118,18 +119,28 @@ def stop_tree(pid: int, birth: float | None, timeout: float = 10.0) -> None:
     leader = _same(pid, birth)
     if leader is None and _process(pid) is not None:
         return
-    family = _family(pid, leader)
+    known = _family(pid, leader)
     if leader is not None:
+        known.add(leader)
         _ask([leader])
         psutil.wait_procs([leader], timeout=timeout)
-    # A descendant may have been born while the leader was ending.
-    family |= _family(pid, leader)
-    if leader is not None:
-        family.add(leader)
-    _ask(list(family))
-    psutil.wait_procs(list(family), timeout=max(0.5, deadline - time.monotonic()))
+    _end(known, lambda: _family(pid, leader), max(0.5, deadline - time.monotonic()))
+
+
+def stop_others(timeout: float = 1.0) -> None:
+    """Ends the descendants of this process, and the rest of its session where it leads one."""
+    this = psutil.Process()
+    _end(set(), lambda: _family(this.pid, this), timeout)
+
+
+def _end(known: set[psutil.Process], find: Callable[[], set[psutil.Process]], timeout: float) -> None:
+    """Asks those that are known or found, and kills until none is left."""
+    # A descendant may have been born since the first look.
+    known = known | find()
+    _ask(list(known))
+    psutil.wait_procs(list(known), timeout=timeout)
     while True:
-        left = [process for process in family | _family(pid, leader) if _lives(process)]
+        left = [process for process in known | find() if _lives(process)]
         if not left:
             return
         for process in left:
@@ -138,7 +149,7 @@ def stop_tree(pid: int, birth: float | None, timeout: float = 10.0) -> None:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(left, timeout=2.0)
-        family = set(left)
+        known = set(left)
 
 
 def _process(pid: int) -> psutil.Process | None:
