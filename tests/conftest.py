@@ -54,7 +54,7 @@ def repository() -> Path:
     return REPOSITORY
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def person() -> dict[str, str]:
     """The environment from before the tests moved the home, for what needs pip's or npm's settings."""
     return dict(PERSON)
