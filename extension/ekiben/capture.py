@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import time
 from datetime import datetime, timezone
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -25,8 +26,8 @@ from ekiben.words import _
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 
 
-def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", source: str = "") -> Model:
-    """Saves ``model`` with the contract that ``sample`` shows; gives the record of what is in the store.
+def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", source: str = "") -> tuple[Model, Replay]:
+    """Saves ``model`` with the contract that ``sample`` shows: the record, and its first replay.
 
     The saved copy is loaded again and answers the golden examples before the store takes it.
 
@@ -59,7 +60,7 @@ def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", so
         replay = replay_here(folder, record, "kernel", adapter)
         if not replay.passed:
             raise mismatch(replay)
-    return load_model(record.tag)
+    return load_model(record.tag), replay
 
 
 def load_model(tag: str) -> Model:
@@ -96,8 +97,6 @@ def models() -> tuple[Model, ...]:
 
 def replay_here(folder: Path, model: Model, station: str, adapter: Any = None) -> Replay:
     """The golden examples through the saved model in this process."""
-    import time
-
     predictor = Predictor(folder, adapter or load_adapter(framework(model.framework)))
     golden = model.contract.golden.to_json()
     start = time.perf_counter()

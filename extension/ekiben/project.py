@@ -89,6 +89,7 @@ def write(project: Project, folder: Path | str | None = None) -> Project:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             paths.write_atomic(file, text)
+            file.chmod(0o644)  # a container's own user reads it too
     return replace(project, folder=str(target))
 
 

@@ -11,6 +11,7 @@ it is stale.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 from ekiben.codec import decode, encode
@@ -186,6 +187,10 @@ class Replay(Record):
         """Whether every row agreed."""
         return not self.mismatches
 
+    def _repr_html_(self) -> str:
+        html: str = import_module("ekiben.views").replays_html((self,))
+        return html
+
 
 @dataclass(frozen=True)
 class Server(Record):
@@ -225,6 +230,11 @@ class Prediction(Record):
     outputs: dict[str, Any]
     milliseconds: float
     warnings: tuple[Notice, ...] = ()
+
+    def _repr_html_(self) -> str:
+        # The ground imports nothing above it; the view is asked for by name.
+        html: str = import_module("ekiben.views").prediction_html(self)
+        return html
 
 
 @dataclass(frozen=True)

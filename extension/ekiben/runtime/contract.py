@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from .problems import InvalidRows, Problem, problem
+from .problems import InvalidRows, Problem, kind_of, problem
 from .values import read_value
 
 Contract = dict[str, Any]
@@ -32,7 +32,7 @@ def check(contract: Contract, rows: Any) -> tuple[list[list[Any]], list[Problem]
         InvalidRows: with every place that breaks the contract.
     """
     if not isinstance(rows, list):
-        raise InvalidRows([problem("$.rows", "rows_type", got=type(rows).__name__)])
+        raise InvalidRows([problem("$.rows", "rows_type", got=kind_of(rows))])
     if not rows:
         raise InvalidRows([problem("$.rows", "empty_rows")])
     bad: list[Problem] = []
@@ -60,7 +60,7 @@ def _table(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
     fields = {field["name"]: field for field in contract["inputs"]}
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
-            bad.append(problem(f"$.rows[{index}]", "row_type", got=_got(row), wanted="object"))
+            bad.append(problem(f"$.rows[{index}]", "row_type", got=kind_of(row), wanted="object"))
             continue
         if row.keys() == fields.keys():
             continue
@@ -77,14 +77,11 @@ def _array(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
     width = len(contract["inputs"])
     for index, row in enumerate(rows):
         if not isinstance(row, list):
-            bad.append(problem(f"$.rows[{index}]", "row_type", got=_got(row), wanted="list"))
+            bad.append(problem(f"$.rows[{index}]", "row_type", got=kind_of(row), wanted="list"))
         elif len(row) != width:
             bad.append(problem(f"$.rows[{index}]", "row_width", got=len(row), wanted=width))
     return [] if bad else [[row[position] for row in rows] for position in range(width)]
 
-
-def _got(value: Any) -> str:
-    return "null" if value is None else type(value).__name__
 
 
 def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
@@ -137,7 +134,3 @@ def Row(path: str | Path) -> Any:
     contract = json.loads(Path(path).read_text(encoding="utf-8"))
     return Annotated[Any, WithJsonSchema(row_schema(contract))]
 
-
-def unseen(contract: Contract, rule: str) -> Contract:
-    """The contract with another rule for categories the sample did not have."""
-    return {**contract, "unseen": rule}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .contract import check, to_data
-from .problems import InvalidRows, Problem, problem
+from .problems import InvalidRows, Problem, kind_of, problem
 
 
 class Predictor:
@@ -66,7 +66,7 @@ def parse(body: bytes) -> list[Any]:
         raise InvalidRows([problem("$", "no_rows")])
     rows = data["rows"]
     if not isinstance(rows, list):
-        raise InvalidRows([problem("$.rows", "rows_type", got=type(rows).__name__)])
+        raise InvalidRows([problem("$.rows", "rows_type", got=kind_of(rows))])
     if not rows:
         raise InvalidRows([problem("$.rows", "empty_rows")])
     return rows

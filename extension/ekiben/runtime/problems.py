@@ -82,10 +82,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "text": ("text", "文本"),
     "category": ("one of the sample's values", "样本中的某个值"),
     "datetime": ("a date and time in ISO 8601", "ISO 8601 格式的日期时间"),
-    "object": ("an object of fields", "由字段组成的对象"),
-    "list": ("a list of numbers", "数字列表"),
+    "object": ("an object", "对象"),
+    "list": ("a list", "列表"),
     "null": ("null", "空值"),
 }
+
+
+KINDS = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object", list: "list"}
+
+
+def kind_of(value: Any) -> str:
+    """The key in WORDS of a JSON value's kind."""
+    return KINDS.get(type(value), "null")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from .problems import Problem, problem
+from .problems import Problem, kind_of, problem
 
 INTEGER_LIMITS = {
     f"{sign}int{bits}": (0 if sign else -(2 ** (bits - 1)), 2**bits - 1 if sign else 2 ** (bits - 1) - 1)
@@ -55,10 +55,7 @@ def read_value(
 
 def _wrong(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> None:
     shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:39] + "…"
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "text", dict: "object", list: "list"}
-    bad.append(
-        problem(path, "wrong_type", value=shown, got=kinds.get(type(value), "null"), kind=field["kind"])
-    )
+    bad.append(problem(path, "wrong_type", value=shown, got=kind_of(value), kind=field["kind"]))
 
 
 def _number(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:

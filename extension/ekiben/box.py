@@ -1,0 +1,251 @@
+"""The box: a captured model with its service and its proof. One verb a station."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ekiben import project as projects
+from ekiben import service
+from ekiben.capture import capture, load_adapter, load_model, mismatch, replay_here, replay_of
+from ekiben.errors import InvalidRows as RowsError
+from ekiben.errors import ServiceFailed
+from ekiben.http import invalid
+from ekiben.image import BuiltImage, build_job
+from ekiben.records import CardData, Contract, Model, Prediction, Project, Replay, TryAnswer, Unseen
+from ekiben.registry import framework
+from ekiben.rows import wire_rows
+from ekiben.runtime.predictor import Predictor, plain
+from ekiben.runtime.problems import InvalidRows
+from ekiben.runtime.replay import compare
+from ekiben.status import Status
+from ekiben.words import _, language
+
+
+def wrap(
+    model: Any,
+    sample: Any,
+    *,
+    name: str | None = None,
+    unseen: Unseen = "reject",
+    project_dir: str | Path | None = None,
+) -> Box:
+    """Captures a fitted ``model`` with its contract and makes its service.
+
+    ``sample`` is the data that ``fit`` was called with (or part of it): a pandas DataFrame or a 2-D
+    array of numbers, one row an example. ``name`` is the model's in the BentoML store; left out, it
+    is that of your variable. ``unseen`` says what happens to a category that the sample did not
+    have. The files go to ``project_dir``, or to a place beside the store.
+
+    Raises:
+        UnsupportedModel, UnsupportedSample: with the remedy.
+        ReplayMismatch: the saved copy answers otherwise than the live object.
+    """
+    chosen = name or variable_name(model, sys._getframe(1).f_locals) or type(model).__name__
+    with Status() as status:
+        status.say(_("capturing {name}", name=chosen))
+        record, replay = capture(model, sample, store_name(chosen) if name is None else name, unseen=unseen)
+        made = projects.write(projects.render(record), project_dir)
+        status.say(_("replaying {rows} golden examples in a clean process", rows=len(record.contract.golden.rows)))
+        box = Box(record, made, live=model)
+        box.replays["kernel"] = replay
+        box.replay_process()
+    return box
+
+
+def open_box(tag: str) -> Box:
+    """A box from the BentoML store; ``name`` alone means its latest version.
+
+    Raises:
+        NotFound: the store has no such model.
+    """
+    record = load_model(tag)
+    return Box(record, projects.write(projects.render(record)))
+
+
+def variable_name(value: object, namespace: dict[str, Any]) -> str | None:
+    """The name under which the caller knows the object."""
+    return next((name for name, found in namespace.items() if found is value and not name.startswith("_")), None)
+
+
+def store_name(name: str) -> str:
+    """A name that the BentoML store takes: ``My_Model`` → ``my_model``."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63] or "model"
+
+
+class Box:
+    """A captured model. ``live`` is the notebook's own object while it is at hand."""
+
+    def __init__(self, model: Model, project: Project, live: Any = None) -> None:
+        self.model = model
+        self.project = project
+        self.live = live
+        self.replays: dict[str, Replay] = {}
+        self.server: service.RunningServer | None = None
+        self._predictor: Predictor | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """Inputs, outputs and golden examples."""
+        return self.model.contract
+
+    @property
+    def predictor(self) -> Predictor:
+        """The service's own code on the saved model, in this process."""
+        if self._predictor is None:
+            adapter = load_adapter(framework(self.model.framework))
+            self._predictor = Predictor(self.model.folder, adapter)
+        return self._predictor
+
+    def predict(self, rows: Any) -> Prediction:
+        """Answers through the service's own code, in this process.
+
+        ``rows`` is a DataFrame, an array, a list of rows, or one row as a dict.
+
+        Raises:
+            InvalidRows: they break the contract; the error names each place.
+        """
+        begin = time.perf_counter()
+        speaks = language()
+        try:
+            body = self.predictor.answer(wire_rows(rows, self.contract), speaks)
+        except InvalidRows as error:
+            raise invalid(error.body(speaks)) from error
+        outputs = {name: values for name, values in body.items() if name != "warnings"}
+        took = (time.perf_counter() - begin) * 1000
+        return Prediction.from_json({"outputs": outputs, "milliseconds": took, "warnings": body["warnings"]})
+
+    def serve(self, *, timeout: float = 60.0) -> service.RunningServer:
+        """Starts a real BentoML service in a process of its own and replays the golden examples there.
+
+        It goes on when the kernel ends; ``server.stop()`` or the panel stops it.
+
+        Raises:
+            ServiceFailed: it did not become ready within ``timeout`` seconds.
+            ReplayMismatch: it answers otherwise than the notebook did; it is stopped.
+        """
+        with Status() as status:
+            started = service.start(self.project, self.model, timeout=timeout, progress=status.say)
+            try:
+                self.replays["http"] = started.replay()
+            except BaseException:
+                started.stop()
+                raise
+        self.server = started
+        return started
+
+    def build(self, reference: str, *, engine: str | None = None, base: str | None = None) -> BuiltImage:
+        """Builds the container image ``reference`` (``name:tag``) and proves it.
+
+        ``engine`` is ``podman``, ``docker`` or ``buildah``; left out, the first that works here.
+        ``base`` is the base image; left out, the slim image of this Python. Interrupting cancels.
+
+        Raises:
+            EngineMissing: no engine works here.
+            BuildFailed: the engine gave up; the message ends with its log.
+            ReplayMismatch: the image answers otherwise than the notebook did; it loses its tag.
+        """
+        with Status() as status:
+            image = build_job(self.model.tag, reference, engine=engine, base=base, show=status.show_job)
+        if image.record.replay:
+            self.replays["image"] = image.record.replay
+        return image
+
+    def verify(self) -> tuple[Replay, ...]:
+        """Replays the golden examples at every station that is there: kernel, clean process, HTTP.
+
+        Raises:
+            ReplayMismatch: at the first station that answers otherwise.
+        """
+        self.replays["kernel"] = self._replay_kernel()
+        self.replay_process()
+        if self.server is not None and self.server.record.state == "ready":
+            self.replays["http"] = self.server.replay()
+        return tuple(self.replays.values())
+
+    def replay_process(self) -> Replay:
+        """Loads the saved model in a clean process and replays there.
+
+        Raises:
+            ReplayMismatch: an answer differs.
+            ServiceFailed: the process ended otherwise.
+        """
+        command = [sys.executable, "-m", "runtime.replay", self.model.folder]
+        done = subprocess.run(command, cwd=self.project.folder, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1) or not done.stdout.strip():
+            raise ServiceFailed(
+                _("The saved model does not load in a clean process.") + "\n" + done.stderr[-2000:],
+                where=self.project.folder,
+                remedy=_("Classes and functions of the model must come from installed packages."),
+            )
+        told = json.loads(done.stdout.splitlines()[-1])
+        replay = replay_of(
+            "process", told["rows"], told["worst"], told["milliseconds"], told["mismatches"], self.contract.tolerance
+        )
+        if not replay.passed:
+            raise mismatch(replay)
+        self.replays["process"] = replay
+        return replay
+
+    def try_rows(self, rows: list[Any]) -> TryAnswer:
+        """One answer for the form: the service's (over HTTP while it runs), and the live object's own."""
+        served = self.server if self.server is not None and self._is_running() else None
+        try:
+            prediction = served.predict(rows) if served else self.predict(rows)
+        except RowsError as error:
+            return TryAnswer(error=str(error), problems=error.problems)
+        if self.live is None:
+            return TryAnswer(prediction=prediction, through=served.url if served else "")
+        notebook = self._live_answers(rows)
+        tolerance = self.contract.tolerance.to_json()
+        _worst, differing = compare({"rows": rows, "answers": notebook}, prediction.outputs, tolerance)
+        return TryAnswer(
+            prediction=prediction, notebook=notebook, agrees=not differing, through=served.url if served else ""
+        )
+
+    def card(self, variable: str = "box") -> CardData:
+        """All that the widget shows."""
+        known = tuple(record for record in service.servers() if record.model == self.model.tag)
+        return CardData(
+            model=self.model,
+            files=self.project.files,
+            notebook=self.live is not None,
+            servers=known,
+            replays=tuple(self.replays.values()),
+            variable=variable,
+        )
+
+    def _is_running(self) -> bool:
+        return any(
+            self.server is not None and record.id == self.server.record.id and record.state == "ready"
+            for record in service.servers()
+        )
+
+    def _live_answers(self, rows: list[Any]) -> dict[str, Any]:
+        """The notebook's object on the same rows, without a saved copy in between."""
+        predictor = self.predictor
+        from ekiben.runtime.contract import check, to_data
+
+        columns, _warnings = check(predictor.contract, rows)
+        answers = predictor.adapter.call(self.live, to_data(predictor.contract, columns))
+        return {name: plain(values) for name, values in answers.items()}
+
+    def _replay_kernel(self) -> Replay:
+        replay = replay_here(Path(self.model.folder), self.model, "kernel")
+        if not replay.passed:
+            raise mismatch(replay)
+        return replay
+
+    def __repr__(self) -> str:
+        return f"<ekiben box {self.model.tag}: {self.model.estimator}, {self.contract.task}>"
+
+    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
+        # The widget is a face; the core does not import faces, so its module is asked for by name.
+        bundle: dict[str, Any] = import_module("ekiben.widget").bundle(self)
+        return bundle

@@ -1,0 +1,51 @@
+"""Rows to a service over HTTP, its refusals as ekiben's errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from ekiben.errors import InvalidRows, ServiceFailed
+from ekiben.words import _, language
+
+
+def post_rows(url: str, rows: list[Any], timeout: float = 60.0) -> dict[str, Any]:
+    """The answer of the service at ``url`` to ``rows`` as they travel.
+
+    Raises:
+        InvalidRows: it answered 400 or 413.
+        ServiceFailed: it did not answer, or answered anything else.
+    """
+    headers = {"Content-Type": "application/json", "Accept-Language": language().replace("_", "-")}
+    request = Request(f"{url}/predict", json.dumps({"rows": rows}).encode(), headers)
+    try:
+        with urlopen(request, timeout=timeout) as response:  # noqa: S310 - the caller's own service
+            answer: dict[str, Any] = json.loads(response.read())
+            return answer
+    except HTTPError as error:
+        text = error.read()
+        if error.code in (400, 413) and text.startswith(b"{"):
+            raise invalid(json.loads(text)) from error
+        raise ServiceFailed(
+            _("The service answered {status}.", status=error.code),
+            where=url,
+            remedy=_("Its log says more: server.log()."),
+        ) from error
+    except (URLError, OSError) as error:
+        raise ServiceFailed(
+            _("The service does not answer: {reason}", reason=str(getattr(error, "reason", error))),
+            where=url,
+            remedy=_("Serve it again: box.serve()."),
+        ) from error
+
+
+def invalid(body: dict[str, Any]) -> InvalidRows:
+    """The error that the body of a refusal tells."""
+    problems = tuple(body.get("problems", ()))
+    message = problems[0]["message"] if problems else str(body.get("error", ""))
+    more = int(body.get("count", 1)) - 1
+    if more > 0:
+        message += " " + _("({n} more)", n=more)
+    return InvalidRows(message, problems=problems, remedy=problems[0]["remedy"] if problems else "")

@@ -1,0 +1,47 @@
+"""What a user passes to ``predict``, as rows that travel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ekiben.errors import UnsupportedSample
+from ekiben.fields import to_wire
+from ekiben.records import Contract, Field
+from ekiben.runtime.predictor import plain
+from ekiben.words import _
+
+
+def wire_rows(rows: Any, contract: Contract) -> list[Any]:
+    """Rows for a request: a list of objects or of lists. Nothing is checked here but the kind.
+
+    ``rows`` is a DataFrame or Series, an array of one or two dimensions, a dict, or a list of rows.
+
+    Raises:
+        UnsupportedSample: it is something else.
+    """
+    if isinstance(rows, dict):
+        return [rows]
+    if isinstance(rows, (list, tuple)):
+        return [plain(row) if isinstance(row, (list, tuple)) or hasattr(row, "tolist") else row for row in rows]
+    if hasattr(rows, "columns") and hasattr(rows, "iloc"):
+        return _frame_rows(rows, contract)
+    if hasattr(rows, "to_frame") and hasattr(rows, "index"):  # a Series: one row of a DataFrame
+        return [{str(name): plain(_item(value)) for name, value in rows.items()}]
+    if hasattr(rows, "ndim") and hasattr(rows, "tolist"):
+        return list(plain(rows)) if rows.ndim > 1 else [plain(rows)]
+    raise UnsupportedSample(
+        _("Rows cannot be a {type}.", type=type(rows).__name__),
+        remedy=_("Pass a DataFrame, an array, a list of rows, or one row as a dict."),
+    )
+
+
+def _frame_rows(frame: Any, contract: Contract) -> list[Any]:
+    if contract.input == "array":
+        return list(plain(frame.to_numpy()))
+    known = {field.name: field for field in contract.inputs}
+    fields = tuple(known.get(str(name)) or Field(str(name), "", "text") for name in frame.columns)
+    return list(to_wire(frame, "table", fields))
+
+
+def _item(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

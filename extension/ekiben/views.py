@@ -1,0 +1,123 @@
+"""Records as HTML that needs no script: for notebooks, exports and pages that show notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from ekiben.records import Contract, Field, Model, Prediction, Replay, Server
+from ekiben.words import _
+
+CELL = 'style="text-align:left;vertical-align:top;padding:2px 16px 2px 0"'
+QUIET = 'style="opacity:.75"'
+#: More rows than this are counted, not shown.
+SHOWN = 10
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A plain table; cells are escaped here."""
+    head = "".join(f"<th {CELL}>{escape(name)}</th>" for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td {CELL}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
+    """The card without its form: model, contract, proof."""
+    facts = f"{model.estimator} · {task(model.contract)} · {storage(model.storage)}"
+    findings = "".join(
+        f"<p>{escape(finding.message)} <span {QUIET}>{escape(finding.remedy)}</span></p>" for finding in model.findings
+    )
+    return (
+        f"<div><p><b>{escape(model.tag)}</b><br><span {QUIET}>{escape(facts)}</span></p>{findings}"
+        f"{contract_html(model.contract)}{replays_html(replays)}</div>"
+    )
+
+
+def contract_html(contract: Contract) -> str:
+    """Fields as a table."""
+    rows = [
+        (field.name, field.dtype, _("allowed") if field.nullable else "–", seen(field)) for field in contract.inputs
+    ]
+    return table((_("field"), _("type"), _("missing"), _("in the sample")), rows)
+
+
+def replays_html(replays: tuple[Replay, ...]) -> str:
+    """Stations down, verdict across."""
+    stations = {
+        "kernel": _("saved copy, in the kernel"),
+        "process": _("clean process"),
+        "http": _("service over HTTP"),
+        "image": _("container image"),
+    }
+    rows = [
+        (
+            stations.get(replay.station, replay.station),
+            f"{replay.rows - len({entry.row for entry in replay.mismatches})}/{replay.rows}",
+            f"{replay.worst:.3g}",
+            f"{replay.milliseconds:.1f} ms",
+            _("✓ as in the notebook") if replay.passed else _("✗ differs"),
+        )
+        for replay in replays
+    ]
+    columns = (_("station"), _("rows that agree"), _("worst difference"), _("time"), _("verdict"))
+    return table(columns, rows) if rows else ""
+
+
+def prediction_html(prediction: Prediction) -> str:
+    """One line a row: the answer, then the probability of each class."""
+    outputs = prediction.outputs
+    answers: list[Any] = outputs.get("predictions", [])
+    classes = [str(name) for name in outputs.get("classes", ())]
+    shares = outputs.get("probabilities")
+    columns = ("", _("prediction"), *(classes if shares else ()))
+    rows = [
+        (str(index), str(answer), *(f"{share:.3f}" for share in shares[index]) if shares else ())
+        for index, answer in enumerate(answers[:SHOWN])
+    ]
+    more = f"<p {QUIET}>" + escape(_("{n} rows more", n=len(answers) - SHOWN)) + "</p>" if len(answers) > SHOWN else ""
+    notes = "".join(f"<p>⚠ {escape(entry.path)}: {escape(entry.message)}</p>" for entry in prediction.warnings[:SHOWN])
+    return f"{table(columns, rows)}{more}{notes}<p {QUIET}>{prediction.milliseconds:.1f} ms</p>"
+
+
+def server_html(server: Server) -> str:
+    """Model, state and address of a service."""
+    link = f'<a href="{escape(server.url)}">{escape(server.url)}</a>' if server.url else "–"
+    return f"<p>{state(server.state)} <b>{escape(server.model)}</b> · {link} <span {QUIET}>{escape(server.id)}</span></p>"
+
+
+def state(name: str) -> str:
+    """A state with its mark."""
+    return {
+        "ready": _("● ready"),
+        "starting": _("◐ starting"),
+        "stopped": _("○ stopped"),
+        "failed": _("✕ failed"),
+    }.get(name, name)
+
+
+def task(contract: Contract) -> str:
+    """The task in words."""
+    return {
+        "classification": _("classification"),
+        "regression": _("regression"),
+        "clustering": _("clustering"),
+        "outlier detection": _("outlier detection"),
+        "prediction": _("prediction"),
+    }.get(contract.task, contract.task)
+
+
+def storage(name: str) -> str:
+    """How the model is kept, in words."""
+    return {"skops": _("kept with skops"), "cloudpickle": _("kept as a pickle")}.get(name, name)
+
+
+def seen(field: Field) -> str:
+    """What the sample held, short."""
+    if field.categories is not None:
+        more = len(field.categories) - 8
+        return ", ".join(str(entry) for entry in field.categories[:8]) + (f" … (+{more})" if more > 0 else "")
+    if field.minimum is not None:
+        return f"{field.minimum} … {field.maximum}"
+    return "–"
