@@ -1,45 +1,54 @@
-"""What every face asks in the same words: which service, which job, which models."""
+"""What every face asks in the same words: how a service ends, how a job ends."""
 
 from __future__ import annotations
 
 from ekiben import jobs, service
 from ekiben.errors import NotFound
 from ekiben.records import Job, Server
+from ekiben.service import RunningServer
 from ekiben.words import _
 
 
-def server(name: str) -> Server:
-    """The record of the service with this id, else of the one that serves this model.
+def exactly(identity: str) -> RunningServer:
+    """The service with this very id, running or failed.
 
     Raises:
-        NotFound: none has this id or name.
+        NotFound: there is none.
     """
-    found = service.servers()
-    for one in found:
-        if one.id == name:
-            return one
-    fitting = [one for one in found if name in (one.model, one.model.partition(":")[0])]
-    if fitting:
-        return max(fitting, key=lambda one: (one.state == "ready", one.started))
+    for record in service.servers():
+        if record.id == identity:
+            return RunningServer(record)
     raise NotFound(
-        _("There is no service {name}.", name=name),
-        where=name,
+        _("There is no service {name}.", name=identity),
+        where=identity,
         remedy=_("Look at the list of services: it may have been stopped elsewhere."),
     )
 
 
-def stop(name: str) -> Server:
-    """Stops a service with all its processes; one that failed is forgotten."""
-    found = server(name)
-    if found.state in ("failed", "stopped"):
-        service.forget(found.id)
-    else:
-        service.find(found.id).stop()
-    return found
+def serving(name: str) -> RunningServer | None:
+    """The newest running service with this id, model tag or model name, or None."""
+    fitting = (
+        one
+        for one in reversed(service.running())
+        if name in (one.record.id, one.record.model, one.record.model.partition(":")[0])
+    )
+    return next(fitting, None)
+
+
+def stop_all() -> tuple[Server, ...]:
+    """Stops every service and forgets those that failed; gives their records."""
+    ended = service.servers()
+    for record in ended:
+        RunningServer(record).stop()
+    return ended
 
 
 def end(identity: str) -> Job:
-    """Cancels a job that runs; one that ended is dismissed from the list."""
+    """Cancels a job that runs; one that ended is dismissed from the list.
+
+    Raises:
+        NotFound: there is no such job.
+    """
     job = jobs.find(identity)
     if job.state == "running":
         return jobs.cancel(identity)

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from ekiben.cli.parser import parser
+from ekiben.cli.parser import make_parser
 from ekiben.cli.terminal import complain
 from ekiben.errors import EkibenError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line (``sys.argv`` unless given) and returns the exit status."""
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     module, name = options.run
     try:
         # A listing needs no BentoML: each verb imports what it uses.

@@ -8,7 +8,7 @@ from ekiben import __version__
 from ekiben.words import _
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The parser; ``options.run`` names the module and function of the verb."""
     top = argparse.ArgumentParser(
         prog="ekiben",

@@ -52,30 +52,33 @@ def log(options: argparse.Namespace) -> int:
     if any(job.id == options.id for job in jobs.jobs()):
         print(jobs.log(options.id, options.n))
     else:
-        print(service.find(desk.server(options.id).id).log(options.n))
+        print(service.find(options.id).log(options.n))
     return 0
 
 
 def stop(options: argparse.Namespace) -> int:
     """Stops one service or all of them."""
-    wanted = [one.id for one in service.servers()] if options.all else [options.id]
-    for identity in wanted:
-        stopped = desk.stop(identity)
-        note(_("Stopped {id} ({model}).", id=stopped.id, model=stopped.model))
+    if options.all:
+        ended = desk.stop_all()
+    else:
+        server = service.find(options.id)
+        server.stop()
+        ended = (server.record,)
+    for record in ended:
+        note(_("Stopped {id}.", id=record.id))
     return 0
 
 
 def predict(options: argparse.Namespace) -> int:
     """Prints the answers as JSON."""
     rows = _rows(options.file)
-    try:
-        identity = desk.server(options.id).id
-    except NotFound:
+    server = desk.serving(options.id)
+    if server is None:
         from ekiben.box import open_box
 
         answer = open_box(options.id).predict(rows)
     else:
-        answer = service.find(identity).predict(rows)
+        answer = server.predict(rows)
     print(json.dumps(_answer(answer), ensure_ascii=False, indent=2))
     return 0
 

@@ -26,7 +26,7 @@ def complain(error: EkibenError) -> None:
     """The error: what, where and the remedy."""
     note(_("error: {message}", message=error.message))
     details: list[str] = []
-    if isinstance(error, InvalidRows):
+    if isinstance(error, InvalidRows) and len(error.problems) > 1:
         details = [f"{problem['path']}: {problem['message']}" for problem in error.problems]
     if error.where and not details:
         details = [error.where]

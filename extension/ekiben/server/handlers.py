@@ -4,38 +4,18 @@ from __future__ import annotations
 
 from asyncio import to_thread
 
-from ekiben import image, jobs, service
-from ekiben.errors import NotFound
-from ekiben.records import Job, Server
+from ekiben import desk, image, jobs, service
 from ekiben.server.base import EkibenHandler, Polled, guarded
 from ekiben.server.relay import MAX_BODY, ask
 from ekiben.words import _
 
 
-def _record(identity: str) -> Server:
-    for server in service.servers():
-        if server.id == identity:
-            return server
-    raise NotFound(
-        _("There is no service {name}.", name=identity),
-        where=identity,
-        remedy=_("It may have been stopped elsewhere: look at the list again."),
-    )
-
-
 def _stop(identity: str) -> None:
-    if _record(identity).state in ("failed", "stopped"):
-        service.forget(identity)
-    else:
-        service.find(identity).stop()
+    desk.exactly(identity).stop()
 
 
-def _end(identity: str) -> Job:
-    job = jobs.find(identity)
-    if job.state == "running":
-        return jobs.cancel(identity)
-    jobs.dismiss(identity)
-    return job
+def _log(identity: str, lines: int) -> str:
+    return desk.exactly(identity).log(lines)
 
 
 class Services(Polled):
@@ -61,8 +41,7 @@ class ServiceLog(Polled):
 
     @guarded
     async def get(self, identity: str) -> None:
-        running = await to_thread(service.find, identity)
-        self.reply({"log": await to_thread(running.log, self.lines())})
+        self.reply({"log": await to_thread(_log, identity, self.lines())})
 
 
 class ServicePredict(EkibenHandler):
@@ -70,7 +49,7 @@ class ServicePredict(EkibenHandler):
 
     @guarded
     async def post(self, identity: str) -> None:
-        server = await to_thread(_record, identity)
+        server = await to_thread(desk.exactly, identity)
         if len(self.request.body) > MAX_BODY:
             self.set_status(413)
             text = _("The body has {n} bytes; {limit} are allowed.", n=len(self.request.body), limit=MAX_BODY)
@@ -86,7 +65,7 @@ class ServiceContract(EkibenHandler):
 
     @guarded
     async def get(self, identity: str) -> None:
-        server = await to_thread(_record, identity)
+        server = await to_thread(desk.exactly, identity)
         status, body = await ask(server.url, "/contract")
         self.set_status(status)
         self.finish(body)
@@ -105,7 +84,7 @@ class OneJob(EkibenHandler):
 
     @guarded
     async def delete(self, identity: str) -> None:
-        self.reply((await to_thread(_end, identity)).to_json())
+        self.reply((await to_thread(desk.end, identity)).to_json())
 
 
 class JobLog(Polled):

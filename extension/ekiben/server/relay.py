@@ -1,6 +1,7 @@
 """Brings a question of the page to a service and its answer back.
 
-Only the body goes on: no cookie and no header, so that the Jupyter token never reaches a service.
+Only the body and the language go on, no cookie and no header: the Jupyter token never reaches a
+service.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from ekiben.errors import ServiceFailed
-from ekiben.words import _
+from ekiben.words import _, language
 
 MAX_BODY = 16 * 1024 * 1024  # bytes; a form sends kilobytes, a pasted table a few megabytes
 SECONDS = 30.0
@@ -24,7 +25,7 @@ async def ask(url: str, path: str, body: bytes | None = None) -> tuple[int, byte
         url.rstrip("/") + path,
         method="GET" if body is None else "POST",
         body=body,
-        headers={"Accept": "application/json", "Content-Type": "application/json"},
+        headers={"Content-Type": "application/json", "Accept-Language": language().replace("_", "-")},
         connect_timeout=5.0,
         request_timeout=SECONDS,
         follow_redirects=False,
