@@ -1,0 +1,86 @@
+"""An engine's lines to steps that a person understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ekiben.words import _
+
+#: Podman and Buildah; Docker's old builder; Docker's BuildKit.
+_STEP = re.compile(
+    r"^(?:INFO: )?(?:STEP (\d+)/(\d+): |Step (\d+)/(\d+) : |#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\] )(.+)$"
+)
+#: A layer that this build added, not one that it found: ``--> 45083ef9d4d`` or `` ---> 45083ef9d4d``.
+_ADDED = re.compile(r"^(?:INFO: )?\s*-{2,3}> ([0-9a-f]{10,64})$")
+
+#: What a step of BentoML's container file does; the first that fits is told.
+_MEANINGS: tuple[tuple[str, Callable[[], str]], ...] = (
+    (r"^FROM\b", lambda: _("Fetching the base image")),
+    (r"pip install uv\b", lambda: _("Installing the installer")),
+    (r"\buv venv\b", lambda: _("Making the Python environment")),
+    (r"\buv\b.* pip install\b|install\.sh", lambda: _("Installing the Python packages")),
+    (r"apt-get|apk add|yum install", lambda: _("Installing system packages")),
+    (r"^COPY\b.* \. \./", lambda: _("Copying the service and the model")),
+    (r"^COPY\b", lambda: _("Copying the build's files")),
+    (r"groupadd|addgroup", lambda: _("Making the user that the service runs as")),
+    (r"^(?:ENV|ARG|WORKDIR|EXPOSE|USER|ENTRYPOINT|RUN mkdir|RUN chmod)\b", lambda: _("Setting up the image")),
+)
+
+#: What a failed build's lines mean, and what helps.
+_REMEDIES: tuple[tuple[str, Callable[[], str]], ...] = (
+    (
+        r"No solution found|No matching distribution|not found in the package registry|no version of",
+        lambda: _(
+            "A pinned package cannot be had from the index: install a released version and wrap again."
+        ),
+    ),
+    (
+        r"no space left on device",
+        lambda: _("The disk is full: remove images that are not needed any more."),
+    ),
+    (
+        r"no such host|i/o timeout|connection refused|TLS handshake|dial tcp|Temporary failure in name",
+        lambda: _("A registry cannot be reached: check the network, or name another base image with base=…"),
+    ),
+    (
+        r"manifest unknown|not found: manifest|repository does not exist|access denied|unauthorized",
+        lambda: _("The base image cannot be had: check its name, log in, or name another one with base=…"),
+    ),
+    (
+        r"cgroup|OCI runtime|ulimit|newuidmap|operation not permitted|permission denied",
+        lambda: _("The engine may not run containers here: try another one with engine=…"),
+    ),
+)
+
+
+def step_of(line: str) -> tuple[int, int, str] | None:
+    """``(step, steps, instruction)`` where the line begins a step."""
+    found = _STEP.match(line)
+    if found is None:
+        return None
+    numbers = [int(group) for group in found.groups()[:6] if group is not None]
+    return numbers[0], numbers[1], found.group(7).strip()
+
+
+def added(line: str) -> str | None:
+    """The id of a layer that this build made, where the line tells one."""
+    found = _ADDED.match(line)
+    return found.group(1) if found else None
+
+
+def meaning(instruction: str) -> str:
+    """What an instruction of the container file does, in words."""
+    for pattern, words in _MEANINGS:
+        if re.search(pattern, instruction):
+            return words()
+    return instruction if len(instruction) <= 80 else instruction[:79] + "…"
+
+
+def remedy(lines: list[str]) -> str:
+    """What helps against the failure that ``lines`` end with."""
+    text = "\n".join(lines)
+    for pattern, words in _REMEDIES:
+        if re.search(pattern, text, re.IGNORECASE):
+            return words()
+    return _("The log above says why.")
