@@ -1,0 +1,134 @@
+/** The card as a notebook widget: JupyterLab, Notebook 7, VS Code, Colab, Voilà. */
+import { serveCell } from './cells';
+import { Card, type Carrier } from './ui/card';
+import { Failure } from './ui/failure';
+import type { Row } from './ui/form';
+import type { CardData, TryAnswer } from './wire';
+import { language, t } from './words';
+
+/** What anywidget gives of its model. */
+interface WidgetModel {
+  get(name: 'card'): CardData;
+  on(event: string, handler: (message: unknown) => void): void;
+  off(event: string, handler: (message: unknown) => void): void;
+  send(content: unknown): void;
+}
+
+interface Reply {
+  readonly id: number;
+  readonly ok: boolean;
+  readonly data?: unknown;
+  readonly error?: { readonly error: string; readonly remedy?: string; readonly where?: string };
+}
+
+interface Waiting {
+  resolve(data: unknown): void;
+  reject(failure: Failure): void;
+}
+
+type Verb = 'try' | 'serve' | 'stop' | 'refresh';
+
+/** How long a question may stay open before the card says that nobody answers. */
+const PATIENCE = { try: 30_000, serve: 180_000, stop: 30_000, refresh: 5_000 };
+
+/** What `ekiben:code` carries: the code, and what a listener that ran it leaves behind. */
+export interface CodeRequest {
+  readonly code: string;
+  done?: Promise<unknown>;
+}
+
+/** Questions to the kernel over the widget's comm, each with its answer. */
+class Comm {
+  private readonly waiting = new Map<number, Waiting>();
+  private last = 0;
+  private readonly hear = (message: unknown) => this.answer(message as Reply);
+
+  constructor(private readonly model: WidgetModel) {
+    model.on('msg:custom', this.hear);
+  }
+
+  ask(verb: Verb, rows?: Row[]): Promise<unknown> {
+    this.last += 1;
+    const id = this.last;
+    return new Promise((resolve, reject) => {
+      const timer = window.setTimeout(() => {
+        this.waiting.delete(id);
+        reject(
+          new Failure(t('The kernel does not answer.'), t('Wait until it is idle, or run the cell again.'), 'comm')
+        );
+      }, PATIENCE[verb]);
+      this.waiting.set(id, {
+        resolve: data => {
+          window.clearTimeout(timer);
+          resolve(data);
+        },
+        reject: failure => {
+          window.clearTimeout(timer);
+          reject(failure);
+        }
+      });
+      this.model.send({ id, verb, language: language(), ...(rows ? { rows } : {}) });
+    });
+  }
+
+  dispose(): void {
+    this.model.off('msg:custom', this.hear);
+    for (const question of this.waiting.values()) {
+      question.reject(new Failure(t('The card was closed.')));
+    }
+    this.waiting.clear();
+  }
+
+  private answer(reply: Reply): void {
+    const question = this.waiting.get(reply.id);
+    this.waiting.delete(reply.id);
+    if (reply.ok) {
+      question?.resolve(reply.data);
+    } else {
+      const error = reply.error;
+      question?.reject(new Failure(error?.error ?? '', error?.remedy, error?.where));
+    }
+  }
+}
+
+function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => void {
+  const comm = new Comm(model);
+  const carrier: Carrier = {
+    tryRows: async rows => (await comm.ask('try', rows)) as TryAnswer,
+    serve: async () => {
+      // A click is code: who shows notebooks may run the cell instead, so that it stays in the notebook.
+      const detail: CodeRequest = { code: serveCell(model.get('card').variable) };
+      const event = new CustomEvent('ekiben:code', { bubbles: true, cancelable: true, composed: true, detail });
+      if (el.dispatchEvent(event)) {
+        await comm.ask('serve');
+      } else {
+        await detail.done;
+        await comm.ask('refresh');
+      }
+    },
+    stop: async () => {
+      await comm.ask('stop');
+    }
+  };
+  const card = new Card(model.get('card'), carrier);
+  const changed = () => card.set(model.get('card'));
+  const refresh = () => {
+    comm.ask('refresh').then(
+      () => card.live('live'),
+      () => card.live('static')
+    );
+  };
+  model.on('change:card', changed);
+  // JupyterLab's panel says so when services came or went elsewhere.
+  window.addEventListener('ekiben:services', refresh);
+  el.append(card.node);
+  refresh();
+  return () => {
+    window.removeEventListener('ekiben:services', refresh);
+    model.off('change:card', changed);
+    card.dispose();
+    comm.dispose();
+  };
+}
+
+export default { render };

@@ -1,0 +1,214 @@
+/** The card of a box: what it is, whether it runs, and the tabs Try, Contract, Proof, Code. */
+import { t } from '../words';
+import type { CardData, Finding, Server, TryAnswer } from '../wire';
+import { codeTab } from './code';
+import { contractTab } from './contract';
+import { button, h, swap, type Child } from './dom';
+import { failureOf, type Failure } from './failure';
+import type { Row } from './form';
+import { clock, port, state } from './format';
+import { proofTab } from './proof';
+import { Tabs } from './tabs';
+import { TryTab } from './try';
+
+/** What the card asks of the process behind it. Each rejects with a Failure. */
+export interface Carrier {
+  tryRows(rows: Row[]): Promise<TryAnswer>;
+  serve(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Whether somebody answers: not known yet, yes, or no. */
+export type Life = 'waiting' | 'live' | 'static';
+
+/** The card. `set` shows new data; `live` turns the form and the buttons on and off. */
+export class Card {
+  readonly node: HTMLElement;
+  private readonly head = h('header', { class: 'ek-head' });
+  private readonly tabs: Tabs;
+  private attempt: TryTab | null = null;
+  private life: Life = 'waiting';
+  private doing: 'serve' | 'stop' | null = null;
+  private failure: Failure | null = null;
+
+  constructor(
+    private data: CardData,
+    private readonly carrier: Carrier
+  ) {
+    this.tabs = new Tabs(t('Views of {model}', { model: data.model.name }), [
+      { id: 'try', title: () => t('Try'), make: () => this.makeTry() },
+      { id: 'contract', title: () => t('Contract'), make: () => contractTab(this.data.model.contract) },
+      { id: 'proof', title: () => t('Proof'), make: () => proofTab(this.data.model.contract, this.data.replays) },
+      { id: 'code', title: () => t('Code'), make: () => this.makeCode() }
+    ]);
+    // JupyterLab's single-key shortcuts must not fire while someone moves a slider in a cell's output.
+    this.node = h('section', { class: 'ek ek-card', 'data-lm-suppress-shortcuts': 'true' }, this.head, this.tabs.node);
+    this.header();
+  }
+
+  /** Shows `data`; the form keeps what was typed while the contract stays the same. */
+  set(data: CardData): void {
+    const before = this.data;
+    this.data = data;
+    const same = (read: (card: CardData) => unknown) => JSON.stringify(read(before)) === JSON.stringify(read(data));
+    this.header();
+    if (!same(card => card.model.contract)) {
+      this.attempt?.dispose();
+      this.tabs.renew('try', 'contract', 'proof', 'code');
+      return;
+    }
+    if (!same(card => card.replays)) {
+      this.tabs.renew('proof');
+    }
+    if (!same(card => [card.servers, card.files])) {
+      this.tabs.renew('code');
+      this.attempt?.again();
+    }
+  }
+
+  live(life: Life): void {
+    this.life = life;
+    this.attempt?.enable(life === 'live');
+    this.header();
+  }
+
+  dispose(): void {
+    this.attempt?.dispose();
+  }
+
+  private makeTry(): HTMLElement {
+    this.attempt = new TryTab(this.data.model.contract, rows => this.carrier.tryRows(rows));
+    this.attempt.enable(this.life === 'live');
+    return this.attempt.node;
+  }
+
+  private makeCode(): HTMLElement {
+    const server = this.server();
+    const url = server?.state === 'ready' ? server.url : null;
+    return codeTab(url, this.data.model.contract.golden.rows[0] ?? {}, this.data.files);
+  }
+
+  /** The service that counts: one that is ready, else the latest. */
+  private server(): Server | undefined {
+    const servers = this.data.servers;
+    return servers.find(server => server.state === 'ready') ?? servers.at(-1);
+  }
+
+  private header(): void {
+    const model = this.data.model;
+    swap(
+      this.head,
+      h(
+        'div',
+        { class: 'ek-title' },
+        h('strong', { class: 'ek-tag' }, `${model.name}:${model.version}`),
+        h('span', {}, model.estimator),
+        h('span', { class: 'ek-dim' }, taskWord(model.contract.task)),
+        storage(model.storage),
+        h('span', { class: 'ek-service' }, this.service())
+      ),
+      this.life === 'static' &&
+        h(
+          'p',
+          { class: 'ek-note' },
+          t('The kernel does not answer: this is the card as it was. Run the cell again to try predictions.')
+        ),
+      this.failure && findings([{ level: 'error', message: this.failure.message, remedy: this.failure.remedy }]),
+      findings(model.findings)
+    );
+  }
+
+  private service(): Child[] {
+    const server = this.server();
+    const shown = state(this.doing === 'serve' ? 'starting' : (server?.state ?? 'stopped'));
+    const idle = this.life !== 'live' || this.doing !== null;
+    const running = server?.state === 'ready' || server?.state === 'starting';
+    return [
+      h(
+        'span',
+        { class: `ek-state ek-${this.doing === 'serve' ? 'starting' : (server?.state ?? 'stopped')}`, role: 'status' },
+        h('span', { 'aria-hidden': 'true' }, shown.mark),
+        ` ${shown.word}`
+      ),
+      running &&
+        h(
+          'span',
+          { class: 'ek-dim', title: server.url },
+          `${port(server.url)} · ${t('since {time}', { time: clock(server.started) })}`
+        ),
+      running
+        ? button(this.doing === 'stop' ? t('Stopping …') : t('Stop'), () => void this.act('stop'), {
+            disabled: idle,
+            key: 'stop'
+          })
+        : button(this.doing === 'serve' ? t('Starting …') : t('Serve'), () => void this.act('serve'), {
+            kind: 'primary',
+            disabled: idle,
+            key: 'serve'
+          })
+    ];
+  }
+
+  private async act(verb: 'serve' | 'stop'): Promise<void> {
+    this.doing = verb;
+    this.failure = null;
+    this.header();
+    try {
+      await this.carrier[verb]();
+    } catch (error) {
+      this.failure = failureOf(error);
+    } finally {
+      this.doing = null;
+      this.header();
+    }
+  }
+}
+
+function findings(all: readonly Finding[]): HTMLElement | false {
+  const words = { info: t('note'), warning: t('warning'), error: t('error') };
+  return (
+    all.length > 0 &&
+    h(
+      'ul',
+      { class: 'ek-findings' },
+      all.map(finding =>
+        h(
+          'li',
+          { class: `ek-finding ek-level-${finding.level}` },
+          h('strong', {}, words[finding.level]),
+          ' ',
+          finding.message,
+          finding.remedy && h('span', { class: 'ek-remedy' }, ` ${finding.remedy}`)
+        )
+      )
+    )
+  );
+}
+
+/** How the model is kept, in plain words: loading a pickle may run any code. */
+function storage(name: string): HTMLElement {
+  const pickled = name.includes('pickle') || name === 'joblib';
+  return h(
+    'span',
+    {
+      class: pickled ? 'ek-badge ek-badge-warn' : 'ek-badge',
+      title: pickled
+        ? t('Loading a pickle can run any code in it: load it only where you trust its maker.')
+        : t('Loading it runs no code of the file.')
+    },
+    pickled ? t('{format}, trust its maker', { format: name }) : t('{format}, safe to load', { format: name })
+  );
+}
+
+function taskWord(task: string): string {
+  switch (task) {
+    case 'classification':
+      return t('classification');
+    case 'regression':
+      return t('regression');
+    case 'clustering':
+      return t('clustering');
+    default:
+      return task;
+  }
+}

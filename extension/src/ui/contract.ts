@@ -1,0 +1,93 @@
+/** Contract: what goes in and what comes out, as the sample showed it. */
+import { plural, t } from '../words';
+import type { Contract, Field } from '../wire';
+import { h } from './dom';
+import { kindWord } from './form';
+import { text } from './format';
+import { histogram } from './histogram';
+
+const LISTED = 6;
+
+/** The contract as a table of fields. */
+export function contractTab(contract: Contract): HTMLElement {
+  return h(
+    'div',
+    { class: 'ek-contract' },
+    h(
+      'p',
+      { class: 'ek-dim' },
+      contract.input === 'table'
+        ? t('A row is an object of these fields.')
+        : t('A row is a list of these numbers, in this order.'),
+      ' ',
+      plural(contract.sample_rows, 'Seen in 1 row of the sample.', 'Seen in {n} rows of the sample.'),
+      ' ',
+      unseen(contract)
+    ),
+    table(t('goes in'), contract.inputs),
+    table(t('comes out'), contract.outputs)
+  );
+}
+
+function unseen(contract: Contract): string {
+  switch (contract.unseen) {
+    case 'reject':
+      return t('Categories that it did not have are refused.');
+    case 'warn':
+      return t('Categories that it did not have are answered with a warning.');
+    case 'accept':
+      return t('Categories that it did not have are accepted.');
+  }
+}
+
+function table(caption: string, fields: readonly Field[]): HTMLElement {
+  return h(
+    'div',
+    { class: 'ek-scroll' },
+    h(
+      'table',
+      { class: 'ek-table' },
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          [caption, t('kind'), t('may be missing'), t('seen values'), t('distribution')].map(name =>
+            h('th', { scope: 'col' }, name)
+          )
+        )
+      ),
+      h(
+        'tbody',
+        {},
+        fields.map(field =>
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'row' }, field.name),
+            h('td', {}, kindWord(field), ' ', h('code', { class: 'ek-dim' }, dtype(field))),
+            h('td', {}, field.nullable ? t('yes') : t('no')),
+            h('td', {}, seen(field)),
+            h('td', { class: 'ek-tiny' }, histogram(field))
+          )
+        )
+      )
+    )
+  );
+}
+
+function dtype(field: Field): string {
+  return field.shape.length > 0 ? `${field.dtype} (${field.shape.join(' × ')})` : field.dtype;
+}
+
+function seen(field: Field): string {
+  const categories = field.categories;
+  if (categories) {
+    const listed = categories.slice(0, LISTED).map(text).join(', ');
+    return categories.length > LISTED ? t('{list} and {n} more', { list: listed, n: categories.length - LISTED }) : listed;
+  }
+  return field.minimum === null || field.maximum === null
+    ? '–'
+    : t('{low} to {high}', { low: text(field.minimum), high: text(field.maximum) });
+}

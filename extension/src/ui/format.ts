@@ -1,0 +1,70 @@
+/** Numbers, sizes and times in the reader's language. */
+import { locale, t } from '../words';
+import type { Json, ServerState } from '../wire';
+
+/** A number short enough to stand in a row: six significant digits. */
+export function number(value: number): string {
+  if (value !== 0 && (Math.abs(value) >= 1e9 || Math.abs(value) < 1e-4)) {
+    return value.toExponential(2);
+  }
+  return value.toLocaleString(locale(), { maximumSignificantDigits: 6 });
+}
+
+/** Any answer or category as text; what is missing is told in words. */
+export function text(value: Json | undefined): string {
+  if (value === null || value === undefined) {
+    return t('missing');
+  }
+  if (typeof value === 'number') {
+    return number(value);
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** Bytes in the unit that people read. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  let size = value;
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  return `${size.toLocaleString(locale(), { maximumFractionDigits: size < 10 && unit > 0 ? 1 : 0 })} ${units[unit]}`;
+}
+
+/** Milliseconds with two significant digits. */
+export function milliseconds(value: number): string {
+  return `${value.toLocaleString(locale(), { maximumSignificantDigits: value < 100 ? 2 : 4 })} ms`;
+}
+
+/** The hour and minute of an ISO 8601 time, with the day when it is not today. */
+export function clock(iso: string): string {
+  const time = new Date(iso);
+  if (Number.isNaN(time.getTime())) {
+    return iso;
+  }
+  const today = time.toDateString() === new Date().toDateString();
+  const hour = time.toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit' });
+  return today ? hour : `${time.toLocaleDateString(locale(), { month: 'short', day: 'numeric' })} ${hour}`;
+}
+
+/** `:49231` of a URL. */
+export function port(url: string): string {
+  const found = /:(\d+)/.exec(url);
+  return found ? `:${found[1]}` : url;
+}
+
+/** The state as a mark and a word. */
+export function state(value: ServerState): { mark: string; word: string } {
+  switch (value) {
+    case 'ready':
+      return { mark: '●', word: t('ready') };
+    case 'starting':
+      return { mark: '◐', word: t('starting') };
+    case 'stopped':
+      return { mark: '○', word: t('stopped') };
+    case 'failed':
+      return { mark: '✕', word: t('failed') };
+  }
+}

@@ -1,0 +1,89 @@
+/** What every list of the panel has: a heading, and the states empty, loading, failed. */
+import { t } from '../words';
+import { h, type Child } from './dom';
+import type { Failure } from './failure';
+
+/** A list that comes from elsewhere: null while it was never there. */
+export interface Listed<T> {
+  readonly items: readonly T[] | null;
+  readonly failure: Failure | null;
+}
+
+/** A list that was not asked for yet. */
+export const UNKNOWN: Listed<never> = { items: null, failure: null };
+
+/** A section of the panel. */
+export function section(id: string, title: string, tools: Child, ...body: Child[]): HTMLElement {
+  return h(
+    'section',
+    { class: 'ek-section', 'aria-labelledby': `ek-heading-${id}` },
+    h('div', { class: 'ek-section-head' }, h('h3', { id: `ek-heading-${id}` }, title), tools),
+    body
+  );
+}
+
+/** The rows of a list, or what to say instead of them. */
+export function rows<T>(list: Listed<T>, empty: Child, row: (item: T) => HTMLElement): Child[] {
+  return [
+    list.failure && problem(list.failure.message, list.failure.remedy),
+    list.items === null
+      ? !list.failure && h('p', { class: 'ek-empty' }, t('Looking …'))
+      : list.items.length === 0
+        ? !list.failure && h('p', { class: 'ek-empty' }, empty)
+        : h('ul', { class: 'ek-list' }, list.items.map(row))
+  ];
+}
+
+/** A problem with its remedy beside it. */
+export function problem(message: string, remedy: string): HTMLElement {
+  return h(
+    'p',
+    { class: 'ek-problem', role: 'alert' },
+    message,
+    remedy && [' ', h('span', { class: 'ek-remedy' }, remedy)]
+  );
+}
+
+/** A folded log; it is read when it is opened, and again by `Logs.refresh` while it stays open. */
+export class Logs {
+  private readonly texts = new Map<string, string>();
+  private readonly open = new Set<string>();
+
+  /** `read` gives the end of the log called `key`. */
+  constructor(
+    private readonly read: (key: string) => Promise<string>,
+    private readonly changed: () => void
+  ) {}
+
+  /** The fold for the log called `key`. */
+  fold(key: string): HTMLElement {
+    const text = this.texts.get(key);
+    const page = h('pre', { class: 'ek-log', tabindex: 0, 'aria-label': t('Log') }, text ?? t('Looking …'));
+    const fold = h('details', { class: 'ek-fold', 'data-key': `log-${key}` }, h('summary', {}, t('Log')), page);
+    fold.open = this.open.has(key);
+    fold.addEventListener('toggle', () => {
+      if (fold.open && !this.open.has(key)) {
+        this.open.add(key);
+        void this.load(key);
+      } else if (!fold.open && fold.isConnected) {
+        this.open.delete(key);
+      }
+    });
+    // The end of a log is what matters: keep it in sight once the page has been laid out.
+    window.requestAnimationFrame(() => (page.scrollTop = page.scrollHeight));
+    return fold;
+  }
+
+  /** Reads the open logs again. */
+  async refresh(): Promise<void> {
+    await Promise.all([...this.open].map(key => this.load(key)));
+  }
+
+  private async load(key: string): Promise<void> {
+    const text = await this.read(key).catch((error: unknown) => String(error));
+    if (text !== this.texts.get(key)) {
+      this.texts.set(key, text);
+      this.changed();
+    }
+  }
+}
