@@ -25,7 +25,15 @@ from ekiben.runtime.predictor import Predictor, plain
 from ekiben.runtime.problems import InvalidRows
 from ekiben.runtime.replay import compare
 from ekiben.status import Status
+from ekiben.views import replays_html
 from ekiben.words import _, language
+
+
+class Proof(tuple[Replay, ...]):
+    """Replays by station; in a notebook a table."""
+
+    def _repr_html_(self) -> str:
+        return replays_html(self)
 
 
 def wrap(
@@ -157,7 +165,7 @@ class Box:
             self.replays["image"] = image.record.replay
         return image
 
-    def verify(self) -> tuple[Replay, ...]:
+    def verify(self) -> Proof:
         """Replays the golden examples at every station that is there: kernel, clean process, HTTP.
 
         Raises:
@@ -167,7 +175,7 @@ class Box:
         self.replay_process()
         if self.server is not None and self.server.record.state == "ready":
             self.replays["http"] = self.server.replay()
-        return tuple(self.replays.values())
+        return Proof(self.replays.values())
 
     def replay_process(self) -> Replay:
         """Loads the saved model in a clean process and replays there.
