@@ -36,7 +36,7 @@ def _python() -> Finding:
 
 def _bentoml() -> Finding:
     try:
-        return Finding("info", _("BentoML {version}", version=version("bentoml")))
+        return Finding("info", f"BentoML {version('bentoml')}")
     except PackageNotFoundError:
         return Finding("error", _("BentoML is not installed."), "pip install bentoml")
 

@@ -60,7 +60,7 @@ class Listing:
 def servers(found: Sequence[Server]) -> Listing:
     """Running services, and those that failed."""
     return Listing(
-        (_("ID"), _("Model"), _("State"), _("URL"), _("Process"), _("Started"), _("Notebook")),
+        ("ID", _("Model"), _("State"), "URL", _("Process"), _("Started"), _("Notebook")),
         tuple(
             (s.id, s.model, _state(s.state), s.url, str(s.pid), when(s.started), s.notebook or "–")
             for s in found
@@ -72,13 +72,15 @@ def servers(found: Sequence[Server]) -> Listing:
 
 def models(found: Sequence[Model]) -> Listing:
     """Wrapped models in the BentoML store."""
+    from ekiben.views import task
+
     return Listing(
         (_("Model"), _("Estimator"), _("Task"), _("Inputs"), _("Size"), _("Kept as"), _("Created")),
         tuple(
             (
                 m.tag,
                 m.estimator,
-                m.contract.task,
+                task(m.contract),
                 str(len(m.contract.inputs)),
                 size(m.bytes),
                 m.storage,
@@ -104,7 +106,7 @@ def images(found: Sequence[Image]) -> Listing:
 def jobs(found: Sequence[Job]) -> Listing:
     """Slow verbs, running and ended."""
     return Listing(
-        (_("ID"), _("Verb"), _("Subject"), _("State"), _("Step"), _("Message"), _("Started")),
+        ("ID", _("Verb"), _("Subject"), _("State"), _("Step"), _("Message"), _("Started")),
         tuple(
             (
                 j.id,
@@ -169,9 +171,17 @@ def _state(state: str) -> str:
 
 def _proof(image: Image) -> str:
     if image.replay is None:
-        return _("not replayed")
+        return _("not proven")
     wrong = len({mismatch.row for mismatch in image.replay.mismatches})
-    return _("proven {k}/{n}", k=image.replay.rows - wrong, n=image.replay.rows)
+    return _("proven {right}/{rows}", right=image.replay.rows - wrong, rows=image.replay.rows)
+
+
+def cut(text: str, places: int) -> str:
+    """``text`` in at most ``places`` places of a terminal."""
+    kept = text
+    while _width(kept) > places:
+        kept = kept[:-1]
+    return kept
 
 
 def _width(text: str) -> int:

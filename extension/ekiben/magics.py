@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 @magics_class
-class EkibenMagics(Magics):  # type: ignore[misc]
+class EkibenMagics(Magics):
     """The magic; each method below it is a verb and takes the parsed line."""
 
     @line_magic
@@ -170,7 +170,7 @@ def _sample(namespace: Mapping[str, Any], name: str, model: Any) -> str:
 
 
 def _assign(shell: InteractiveShell, name: str, value: Any) -> Any:
-    shell.push({name: value})
+    shell.user_ns[name] = value
     return value
 
 
@@ -232,4 +232,4 @@ def complete(shell: InteractiveShell, event: Any) -> list[str]:
 def register(shell: InteractiveShell) -> None:
     """Gives ``shell`` the magic and its tab completion."""
     shell.register_magics(EkibenMagics)
-    shell.set_hook("complete_command", complete, re_key=r"%?ekiben")
+    shell.set_hook("complete_command", complete, re_key=r"%?ekiben")  # type: ignore[no-untyped-call]

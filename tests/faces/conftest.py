@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pytest_jupyter.jupyter_server import *  # noqa: F403 - jp_fetch and what it stands on
 
 if TYPE_CHECKING:
     from ekiben.box import Box

@@ -6,8 +6,24 @@ import argparse
 
 from ekiben import desk, listings
 from ekiben import jobs as job_store
-from ekiben.cli.terminal import note, show
+from ekiben.cli.terminal import Steps, note, show
 from ekiben.words import _
+
+
+def build(options: argparse.Namespace) -> int:
+    """Builds as a job, so that the panel and ``ekiben jobs`` show it; Ctrl-C cancels it."""
+    from ekiben import image
+
+    chosen = {"engine": options.engine, "base": options.base}
+    if options.events:
+        return image.main_events(options.tag, options.reference, **chosen)
+    steps = Steps()
+    try:
+        made = image.build_job(options.tag, options.reference, **chosen, show=steps.show)
+    finally:
+        steps.close()
+    print(listings.images([made.record]).text())
+    return 0
 
 
 def images(options: argparse.Namespace) -> int:

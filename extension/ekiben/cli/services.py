@@ -27,15 +27,15 @@ def serve(options: argparse.Namespace) -> int:
 
     box = open_box(options.tag)
     note(_("Starting {tag} …", tag=box.model.tag))
-    server = box.serve(timeout=options.timeout)
-    print(server.url, server.record.id, flush=True)
-    if options.detach:
-        return 0
-    note(_("Ctrl-C stops it."))
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, _interrupt)
+    # An interruption while it starts is undone by ``serve`` itself.
+    server = box.serve(timeout=options.timeout)
     try:
-        _watch(server)
+        print(server.url, server.record.id, flush=True)
+        if not options.detach:
+            note(_("Ctrl-C stops it."))
+            _watch(server)
     except KeyboardInterrupt:
         note(_("Stopping …"))
         server.stop()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 from ekiben.errors import EkibenError, InvalidRows
-from ekiben.listings import Listing
+from ekiben.listings import Listing, cut
+from ekiben.records import Job
 from ekiben.words import _
 
 _SHOWN = 10  # problems printed of one error
@@ -39,23 +41,29 @@ def complain(error: EkibenError) -> None:
 
 
 class Steps:
-    """Progress: one line a step, written over on a terminal."""
+    """Progress of a job: a line that is written over on a terminal, else a line a step."""
 
     def __init__(self) -> None:
-        self._wide = sys.stderr.isatty()
-        self._open = False
+        self._over = sys.stderr.isatty()
+        self._last = ""
 
-    def __call__(self, step: int, steps: int, message: str) -> None:
-        text = f"[{step}/{steps}] {message}"
-        if self._wide:
-            sys.stderr.write(f"\r\033[K{text[:200]}")
+    def show(self, job: Job) -> None:
+        """Tells where ``job`` is, when that has changed."""
+        if not job.steps:
+            return
+        text = f"[{job.step}/{job.steps}] {job.message}"
+        if text == self._last:
+            return
+        self._last = text
+        if self._over:
+            # A line that wraps could not be written over.
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\033[K{cut(text, width)}")
             sys.stderr.flush()
-            self._open = True
         else:
             note(text)
 
     def close(self) -> None:
         """Ends the line that is being written over."""
-        if self._open:
+        if self._over and self._last:
             sys.stderr.write("\n")
-            self._open = False

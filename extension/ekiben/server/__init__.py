@@ -30,7 +30,6 @@ def _load_jupyter_server_extension(serverapp: ServerApp) -> None:
     from ekiben.server.handlers import ROUTES
 
     base = serverapp.web_app.settings["base_url"]
-    serverapp.web_app.add_handlers(
-        ".*$", [(url_path_join(base, "ekiben", route), handler) for route, handler in ROUTES]
-    )
+    routes = [(url_path_join(base, "ekiben", route), handler) for route, handler in ROUTES]
+    serverapp.web_app.add_handlers(".*$", routes)  # type: ignore[no-untyped-call]
     serverapp.log.info("ekiben: services, jobs and images under %s", url_path_join(base, "ekiben"))

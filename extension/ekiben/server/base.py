@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
@@ -14,11 +14,10 @@ from tornado import web
 from ekiben import words
 from ekiben.errors import EkibenError
 
-Handler = TypeVar("Handler", bound="EkibenHandler")
 MAX_LINES = 10_000
 
 
-class EkibenHandler(APIHandler):  # type: ignore[misc]
+class EkibenHandler(APIHandler):
     """An authenticated JSON handler."""
 
     auth_resource = "ekiben"
@@ -73,6 +72,6 @@ def guarded(
                 self.set_status(error.http_status)
                 self.reply(error.to_json())
 
-    allowed: Any = authorized(inner)
-    protected: Callable[..., Awaitable[None]] = web.authenticated(allowed)
-    return protected
+    # The decorators' own types know no coroutine and no argument.
+    protected: Any = web.authenticated(authorized(inner))
+    return cast(Callable[..., Awaitable[None]], protected)

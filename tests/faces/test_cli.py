@@ -1,0 +1,196 @@
+"""The command line, as people call it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ekiben import __version__, service
+from ekiben.records import Image, Model, Server
+
+if TYPE_CHECKING:
+    from ekiben.box import Box
+    from ekiben.service import RunningServer
+
+COMMAND = [sys.executable, "-m", "ekiben"]
+ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
+
+
+def ekiben(*arguments: str, given: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+def listed(*arguments: str, **environment: str) -> list[dict[str, Any]]:
+    done = ekiben(*arguments, "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    data: list[dict[str, Any]] = json.loads(done.stdout)
+    return data
+
+
+def test_version_and_help() -> None:
+    assert ekiben("--version").stdout.strip() == f"ekiben {__version__}"
+    assert "serve" in ekiben("--help").stdout
+    assert ekiben().returncode == 2
+    assert ekiben("stop").returncode == 2
+    assert ekiben("log", "x", "-n", "0").returncode == 2
+
+
+def test_an_empty_home(fresh_home: Path) -> None:
+    for verb, told in (
+        ("ps", "No service is running."),
+        ("jobs", "No job is running."),
+        ("images", "No image was built yet."),
+        ("models", "No model was wrapped yet."),
+    ):
+        assert ekiben(verb).stdout.strip() == told
+        assert listed(verb) == []
+
+
+def test_a_listing_starts_quickly() -> None:
+    """No BentoML behind ``ekiben ps``; the bound is loose, a busy machine is no failure of ours."""
+    code = (
+        "import sys; from ekiben.cli import main; main(['ps']); main(['jobs']);"
+        "heavy = {'bentoml', 'numpy', 'pandas', 'sklearn', 'IPython', 'tornado'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    begin = time.perf_counter()
+    ekiben("ps")
+    assert time.perf_counter() - begin < 2
+
+
+def test_models(iris_box: Box) -> None:
+    found = [Model.from_json(one) for one in listed("models")]
+    assert iris_box.model.tag in [one.tag for one in found]
+    assert iris_box.model.tag in ekiben("models").stdout
+
+
+def test_ps_and_log(iris_server: RunningServer) -> None:
+    found = {one["id"]: Server.from_json(one) for one in listed("ps")}
+    assert found[iris_server.record.id].state == "ready"
+    row = next(line for line in ekiben("ps").stdout.splitlines() if iris_server.record.id in line)
+    assert iris_server.url in row and "ready" in row
+    whole = ekiben("log", iris_server.record.id).stdout
+    assert iris_server.url in whole
+    assert ekiben("log", iris_server.record.id, "-n", "1").stdout == whole.splitlines()[-1] + "\n"
+
+
+def test_predict(iris_box: Box, iris_server: RunningServer, tmp_path: Path) -> None:
+    expected = iris_box.predict([ROW]).outputs
+    file = tmp_path / "rows.json"
+    for data in ({"rows": [ROW]}, [ROW], ROW):
+        file.write_text(json.dumps(data))
+        for target in (iris_server.record.id, iris_box.model.tag):
+            answer = json.loads(ekiben("predict", target, str(file)).stdout)
+            assert answer["predictions"] == expected["predictions"]
+            assert answer["warnings"] == []
+    assert json.loads(ekiben("predict", "faces-iris", "-", given=json.dumps([ROW])).stdout)["predictions"]
+
+
+def test_predict_of_a_model_that_is_not_served(iris_box: Box) -> None:
+    """Without a record of the service in the runtime directory the model itself answers."""
+    done = ekiben("predict", "faces-iris", "-", given=json.dumps(ROW), JUPYTER_RUNTIME_DIR="/nonexistent")
+    assert json.loads(done.stdout)["predictions"] == iris_box.predict([ROW]).outputs["predictions"]
+
+
+def test_errors_say_what_where_and_the_remedy(iris_server: RunningServer, tmp_path: Path) -> None:
+    done = ekiben(
+        "predict", iris_server.record.id, "-", given=json.dumps([{**ROW, "petal width (cm)": "wide"}])
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    what, where, remedy = done.stderr.splitlines()
+    assert what.startswith("error: ") and "petal width (cm)" in where and remedy.startswith("  → ")
+    several = ekiben("predict", iris_server.record.id, "-", given=json.dumps([{}]))
+    assert several.stderr.count("$.rows[0]") == 4
+    assert ekiben("predict", "faces-iris", str(tmp_path / "none.json")).returncode == 1
+    assert "JSON" in ekiben("predict", "faces-iris", "-", given="rubbish").stderr
+    assert "rows" in ekiben("predict", "faces-iris", "-", given="3").stderr
+    for arguments in (["log", "nobody"], ["stop", "nobody"], ["serve", "nobody"], ["cancel", "abcd"]):
+        done = ekiben(*arguments)
+        assert done.returncode == 1 and done.stderr.startswith("error: "), done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_errors_in_chinese() -> None:
+    done = ekiben("cancel", "abcd", EKIBEN_LANG="zh_CN")
+    assert done.returncode == 1 and not done.stderr.splitlines()[0].isascii()
+
+
+def test_serve_in_the_foreground_until_ctrl_c(iris_box: Box) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "serve", iris_box.model.tag], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    url, identity = process.stdout.readline().split()
+    assert service.find(identity).url == url
+    process.send_signal(signal.SIGINT)
+    _out, told = process.communicate(timeout=30)
+    assert process.returncode == 0, told
+    assert identity not in [one.id for one in service.servers()]
+
+
+def test_serve_detached_and_stop(iris_box: Box) -> None:
+    done = ekiben("serve", "faces-iris", "--detach")
+    assert done.returncode == 0, done.stderr
+    url, identity = done.stdout.split()
+    record = service.find(identity).record
+    assert (record.url, record.state) == (url, "ready")
+    assert ekiben("stop", identity).returncode == 0
+    assert identity not in [one.id for one in service.servers()]
+
+
+def test_serve_ends_when_it_is_stopped_elsewhere(iris_box: Box, fresh_home: Path) -> None:
+    runtime = {
+        "JUPYTER_RUNTIME_DIR": str(fresh_home / "runtime"),
+        "BENTOML_HOME": str(bentoml_home(iris_box)),
+    }
+    process = subprocess.Popen(
+        [*COMMAND, "serve", iris_box.model.tag],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **runtime},
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert ekiben("stop", "--all", **runtime).returncode == 0
+    _out, told = process.communicate(timeout=30)
+    assert process.returncode == 0 and "stopped" in told
+    assert listed("ps", **runtime) == []
+
+
+def bentoml_home(box: Box) -> Path:
+    """The store that the box came from; its model lies in STORE/models/NAME/VERSION."""
+    return Path(box.model.folder).parents[2]
+
+
+def test_doctor() -> None:
+    found = listed("doctor")
+    assert any("BentoML" in one["message"] for one in found)
+    assert {one["level"] for one in found} <= {"info", "warning"}
+    assert "Remedy" in ekiben("doctor").stdout
+
+
+@pytest.mark.container
+def test_build_prints_events_and_a_proven_image(iris_box: Box) -> None:
+    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:test", "--events")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert [one["event"] for one in events if one["event"] != "log"][-1] == "done"
+    image = Image.from_json(events[-1]["result"])
+    assert image.replay is not None and image.replay.passed
+    assert "faces-iris:test" in ekiben("images").stdout
