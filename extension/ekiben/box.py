@@ -15,7 +15,7 @@ from ekiben import project as projects
 from ekiben import service
 from ekiben.capture import capture, load_adapter, load_model, mismatch, replay_here, replay_of
 from ekiben.errors import InvalidRows as RowsError
-from ekiben.errors import ServiceFailed
+from ekiben.errors import MissingDependency, ServiceFailed
 from ekiben.http import invalid
 from ekiben.image import BuiltImage, build_job
 from ekiben.records import CardData, Contract, Model, Prediction, Project, Replay, TryAnswer, Unseen
@@ -25,7 +25,7 @@ from ekiben.runtime.predictor import Predictor, plain
 from ekiben.runtime.problems import InvalidRows
 from ekiben.runtime.replay import compare
 from ekiben.status import Status
-from ekiben.views import replays_html
+from ekiben.views import box_html, replays_html
 from ekiben.words import _, language
 
 
@@ -254,6 +254,9 @@ class Box:
         return f"<ekiben box {self.model.tag}: {self.model.estimator}, {self.contract.task}>"
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        # The widget is a face; the core does not import faces, so its module is asked for by name.
-        bundle: dict[str, Any] = import_module("ekiben.widget").bundle(self)
-        return bundle
+        shown = {"text/plain": repr(self), "text/html": box_html(self.model, tuple(self.replays.values()))}
+        try:
+            # The widget is a face; the core does not import faces, so its module is asked for by name.
+            return {**import_module("ekiben.widget").bundle(self), **shown}
+        except MissingDependency:
+            return shown  # a Python-only install: the table needs no script

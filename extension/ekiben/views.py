@@ -73,7 +73,7 @@ def prediction_html(prediction: Prediction) -> str:
     shares = outputs.get("probabilities")
     columns = ("", _("prediction"), *(classes if shares else ()))
     rows = [
-        (str(index), str(answer), *(f"{share:.3f}" for share in shares[index]) if shares else ())
+        (str(index), str(answer), *((f"{share:.3f}" for share in shares[index]) if shares else ()))
         for index, answer in enumerate(answers[:SHOWN])
     ]
     more = f"<p {QUIET}>" + escape(_("{n} rows more", n=len(answers) - SHOWN)) + "</p>" if len(answers) > SHOWN else ""

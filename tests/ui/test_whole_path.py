@@ -1,0 +1,150 @@
+"""From the tutorial to a stopped service with clicks alone, in a real browser, kernel and service."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import expect
+
+from ekiben import service
+
+pytestmark = pytest.mark.browser
+
+TUTORIAL = "01-first-service.ipynb"
+PARAMETERS, TRAIN = 1, 3
+
+
+@pytest.fixture(scope="module")
+def tutorial(window, repository):
+    """The tutorial, opened and trained; its later cells are left to clicks."""
+    shutil.copy(repository / "notebooks" / TUTORIAL, window.lab.root)
+    window.open(TUTORIAL)
+    window.run_cell(PARAMETERS)
+    window.run_cell(TRAIN)
+    return window
+
+
+def panel(page):
+    return page.locator(".ek-panel")
+
+
+def card(page):
+    return page.locator(".jp-OutputArea-output .ek-card")
+
+
+def test_the_button_shows_the_models_that_the_kernel_holds(tutorial, pictures):
+    page = tutorial.page
+    page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]').first.click()
+    row = panel(page).locator('[data-model="clf"]')
+    expect(row).to_contain_text("RandomForestClassifier")
+    expect(row).to_contain_text("X_train")
+    expect(row).to_contain_text("112 rows")
+    page.screenshot(path=pictures / "panel-models.png")
+
+
+def test_one_click_wraps_with_a_cell_that_anyone_can_run_again(tutorial, pictures):
+    page = tutorial.page
+    panel(page).locator('[data-model="clf"] .ek-wrap').click()
+    expect(card(page)).to_contain_text(re.compile(r"clf:\w+"), timeout=60_000)
+    sources = page.evaluate(
+        "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(c => c.model.sharedModel.getSource())"
+    )
+    assert "import ekiben\n\nbox = ekiben.wrap(clf, X_train)\nbox" in sources
+    expect(panel(page).locator('[data-box="box"]')).to_be_visible()
+    page.screenshot(path=pictures / "card-try.png")
+
+
+def test_the_form_answers_beside_the_notebooks_own_answer(tutorial):
+    page = tutorial.page
+    length = card(page).locator('[data-field="petal length (cm)"] input[type=number]')
+    width = card(page).locator('[data-field="petal width (cm)"] input[type=number]')
+    answer = card(page).locator(".ek-answer")
+    for values, species in ((("1.4", "0.2"), "setosa"), (("6.0", "2.3"), "virginica")):
+        length.fill(values[0])
+        width.fill(values[1])
+        expect(answer.locator(".ek-value")).to_have_text(species)
+        expect(answer).to_contain_text("notebook says")
+        expect(answer.locator(".ek-good")).to_contain_text("agrees")
+
+
+def test_a_value_outside_the_sample_is_answered_with_a_notice(tutorial):
+    page = tutorial.page
+    field = card(page).locator('[data-field="petal width (cm)"]')
+    field.locator("input[type=number]").fill("40")
+    expect(field).to_contain_text("outside the sample")
+    expect(card(page).locator(".ek-notices")).to_contain_text("petal width")
+    field.locator("input[type=number]").fill("2.3")
+    expect(card(page).locator(".ek-notices")).to_have_count(0)
+
+
+def test_the_proof_is_a_table_of_stations(tutorial, pictures):
+    page = tutorial.page
+    card(page).get_by_role("tab", name="Proof").click()
+    expect(card(page)).to_contain_text("48")
+    page.screenshot(path=pictures / "card-proof.png")
+    card(page).get_by_role("tab", name="Contract").click()
+    expect(card(page)).to_contain_text("sepal length (cm)")
+    page.screenshot(path=pictures / "card-contract.png")
+    card(page).get_by_role("tab", name="Try").click()
+
+
+def test_serve_is_a_cell_and_the_panel_lists_the_service(tutorial, pictures):
+    page = tutorial.page
+    card(page).get_by_role("button", name="Serve").click()
+    row = panel(page).locator("[data-service]")
+    expect(row).to_contain_text("ready", timeout=60_000)
+    expect(card(page).locator(".ek-meta")).to_contain_text("through the service at", timeout=20_000)
+    expect(card(page).locator(".ek-value")).to_have_text("virginica")
+    sources = page.evaluate(
+        "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(c => c.model.sharedModel.getSource())"
+    )
+    assert "server = box.serve()" in sources
+    row.locator("summary", has_text="Log").click()
+    expect(row.locator(".ek-log")).to_contain_text("startup complete")
+    page.screenshot(path=pictures / "panel-service.png")
+
+
+def test_a_service_of_another_process_is_listed_too(tutorial):
+    import ekiben
+
+    tag = service.running()[0].record.model
+    with ekiben.open_box(tag).serve() as other:
+        row = panel(tutorial.page).locator(f'[data-service="{other.record.id}"]')
+        expect(row).to_contain_text("ready", timeout=15_000)
+    expect(row).to_have_count(0, timeout=15_000)
+
+
+def test_stop_in_the_panel_ends_the_service(tutorial):
+    page = tutorial.page
+    panel(page).locator("[data-service]").get_by_role("button", name="Stop").click()
+    expect(panel(page).locator("[data-service]")).to_have_count(0, timeout=20_000)
+    assert not service.running()
+
+
+def test_models_are_seen_while_a_cell_runs(tutorial):
+    page = tutorial.page
+    page.evaluate(
+        """() => {
+            const panel = window.jupyterapp.shell.currentWidget;
+            panel.content.activeCellIndex = 3;
+            window.jupyterapp.commands.execute('notebook:insert-cell-below').then(() => {
+                panel.content.activeCell.model.sharedModel.setSource('import time; early = clf; time.sleep(8)');
+                void window.jupyterapp.commands.execute('notebook:run-cell');
+            });
+        }"""
+    )
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    panel(page).get_by_role("button", name="Look again").click()
+    expect(panel(page).locator('[data-model="clf"]')).to_be_visible(timeout=5_000)
+    status = page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status")
+    assert status == "busy"
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", timeout=30_000
+    )
+
+
+def test_nothing_was_asked_of_another_host_and_no_script_failed(tutorial):
+    assert tutorial.foreign == []
+    assert tutorial.errors == []
