@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -65,11 +64,7 @@ def checkout(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def packages(checkout: Path, without_node: dict[str, str]) -> tuple[Path, Path]:
     """(wheel, sdist), the wheel made from the sdist, on a machine without Node."""
-    done = subprocess.run(
-        [sys.executable, "-m", "build", str(checkout)], env=without_node, capture_output=True, text=True
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    assert done.stderr.count("npm ci") + done.stdout.count("npm ci") >= 1
+    assert "npm ci" in ran([sys.executable, "-m", "build", str(checkout)], without_node)
     (wheel,), (sdist,) = (checkout / "dist").glob("*.whl"), (checkout / "dist").glob("*.tar.gz")
     return wheel, sdist
 
@@ -119,67 +114,56 @@ def test_the_sdist_brings_the_bundle_and_the_sources(packages: tuple[Path, Path]
     assert not [name for name in names if "node_modules" in name]
 
 
-def environment_of(folder: Path, variables: dict[str, str]) -> Path:
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, env=variables)
-    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+def ran(command: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
+    """What the command said; fails with the end of it."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return done.stdout + done.stderr
+
+
+def installed(folder: Path, environment: dict[str, str], *arguments: str) -> tuple[str, str]:
+    """The Python of a new virtual environment into which pip put ``arguments``, and pip's words."""
+    ran([sys.executable, "-m", "venv", str(folder)], environment)
+    python = str(folder / "bin" / "python")
+    return python, ran([python, "-m", "pip", "install", *arguments], environment)
 
 
 def test_the_sdist_installs_without_node(
     packages: tuple[Path, Path], without_node: dict[str, str], tmp_path: Path
 ) -> None:
-    python = environment_of(tmp_path / "venv", without_node)
-    pip = [str(python), "-m", "pip", "install", "--no-deps", "-v", str(packages[1])]
-    done = subprocess.run(pip, env=without_node, capture_output=True, text=True)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    assert "npm ci" not in done.stdout + done.stderr, "the sdist's own bundle was not taken"
-    assert "nodejs" not in done.stdout + done.stderr
-    assert (tmp_path / "venv/share/jupyter/labextensions/ekiben/package.json").is_file()
-    assert (tmp_path / "venv/etc/jupyter/jupyter_server_config.d/ekiben.json").is_file()
+    venv = tmp_path / "venv"
+    _, said = installed(venv, without_node, "--no-deps", "-v", str(packages[1]))
+    assert "npm ci" not in said and "nodejs" not in said, "the sdist's own bundle was not taken"
+    assert (venv / "share/jupyter/labextensions/ekiben/package.json").is_file()
+    assert (venv / "etc/jupyter/jupyter_server_config.d/ekiben.json").is_file()
 
 
 def test_an_editable_install_brings_the_lab_side(
     packages: tuple[Path, Path], checkout: Path, without_node: dict[str, str], tmp_path: Path
 ) -> None:
-    python = environment_of(tmp_path / "venv", without_node)
-    pip = [str(python), "-m", "pip", "install", "-q", "--no-deps", "-e", str(checkout)]
-    subprocess.run(pip, env=without_node, check=True)
-    said = subprocess.run(
-        [str(python), "-c", "import ekiben; print(ekiben.__file__)"],
-        env=without_node,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert Path(said.stdout.strip()) == checkout / "extension/ekiben/__init__.py"
-    assert (tmp_path / "venv/share/jupyter/labextensions/ekiben/package.json").is_file()
+    venv = tmp_path / "venv"
+    python, _ = installed(venv, without_node, "--no-deps", "-e", str(checkout))
+    place = ran([python, "-c", "import ekiben; print(ekiben.__file__)"], without_node, tmp_path)
+    assert Path(place.strip()) == checkout / "extension/ekiben/__init__.py"
+    assert (venv / "share/jupyter/labextensions/ekiben/package.json").is_file()
 
 
 def test_the_wheel_runs_the_five_lines_in_a_clean_environment(
     packages: tuple[Path, Path], without_node: dict[str, str], tmp_path: Path
 ) -> None:
-    python = environment_of(tmp_path / "venv", without_node)
-    subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", f"{packages[0]}[sklearn]"], env=without_node, check=True
-    )
+    python, _ = installed(tmp_path / "venv", without_node, f"{packages[0]}[sklearn]")
     places = {"BENTOML_HOME": "bentoml", "JUPYTER_RUNTIME_DIR": "runtime", "HOME": "home"}
     variables = without_node | {name: str(tmp_path / place) for name, place in places.items()}
-    done = subprocess.run(
-        [str(python), "-c", FIVE_LINES], env=variables, capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "the same three answers"
+    assert "the same three answers\n" in ran([python, "-c", FIVE_LINES], variables, tmp_path)
 
 
 def test_without_the_front_end_when_asked(
     checkout: Path, without_node: dict[str, str], tmp_path: Path
 ) -> None:
-    bare = shutil.copytree(
-        checkout,
-        tmp_path / "bare",
-        ignore=shutil.ignore_patterns("static", "labextension", "dist", "node_modules"),
-    )
+    built = shutil.ignore_patterns("static", "labextension", "dist", "node_modules")
+    bare = shutil.copytree(checkout, tmp_path / "bare", ignore=built)
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path / "out"), str(bare)]
-    subprocess.run(pip, env=without_node | {"EKIBEN_SKIP_FRONTEND": "1"}, check=True)
+    ran(pip, without_node | {"EKIBEN_SKIP_FRONTEND": "1"})
     (wheel,) = (tmp_path / "out").glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
         names = file.namelist()
