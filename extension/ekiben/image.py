@@ -29,7 +29,7 @@ from typing import Any, Protocol, runtime_checkable
 from ekiben import errors, jobs, paths, registry
 from ekiben import project as projects
 from ekiben.capture import load_model, mismatch
-from ekiben.errors import Cancelled, EkibenError, EngineMissing, InvalidName, ReplayMismatch
+from ekiben.errors import Cancelled, EkibenError, EngineMissing, InvalidName, ReplayMismatch, ServiceFailed
 from ekiben.protocols import Builder, Progress
 from ekiben.records import Finding, Image, Job, Model, Project, Replay
 from ekiben.service import replay_http, wait_ready
@@ -153,18 +153,28 @@ def _prove(builder: Builder, image: Image, model: Model, say: Callable[[str], No
     watched = builder if isinstance(builder, Watched) else None
     port = _free_port()
     container = builder.start(image, port)
+    log = ""
     try:
         url = f"http://127.0.0.1:{port}"
 
         def problem() -> str | None:
-            log = watched.died(container) if watched else None
-            return None if log is None else _("The service in the image ended:\n{log}", log=log)
+            ended = watched.died(container) if watched else None
+            return None if ended is None else _("The service in the image ended.")
 
-        wait_ready(url, problem, READY)
-        say(_("Replaying {n} golden examples in the image", n=len(model.contract.golden.rows)))
-        return replay_http(url, model.contract, station="image")
-    finally:
-        logging.getLogger("ekiben.build").info("%s", builder.stop(container))
+        try:
+            wait_ready(url, problem, READY)
+            say(_("Replaying {n} golden examples in the image", n=len(model.contract.golden.rows)))
+            return replay_http(url, model.contract, station="image")
+        finally:
+            log = builder.stop(container)
+            logging.getLogger("ekiben.build").info("%s", log)
+    except ServiceFailed as error:
+        tail = "\n".join(log.splitlines()[-20:])
+        raise ServiceFailed(
+            f"{error.message}\n{tail}",
+            where=image.reference,
+            remedy=_("Mend what the log says and build again."),
+        ) from error
 
 
 def build_job(

@@ -76,7 +76,7 @@ def made(project: Project, base: str, tick: Callable[[], None]) -> Iterator[Bent
         )
         if status:
             raise BuildFailed(
-                _("BentoML could not make a bento:\n{lines}", lines="\n".join(last)),
+                _("BentoML could not make a bento:\n{lines}", lines="\n".join(last[-20:])),
                 where=project.folder,
                 remedy=_("Run “bentoml build” in that folder to see it by itself."),
             )

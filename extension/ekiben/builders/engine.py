@@ -68,7 +68,7 @@ class Engine(ABC):
             NotFound: the model is not in the store.
         """
         now = (1, _USUAL, _("Making the bento"))
-        made: list[str] = []
+        layers = steps.Layers()
 
         def tick() -> None:
             progress(*now)
@@ -76,13 +76,14 @@ class Engine(ABC):
         def hear(line: str) -> None:
             nonlocal now
             step = steps.step_of(line)
-            layer = steps.added(line)
+            layers.hear(line)
             if step is not None:
                 # The bento was the first step, so the engine's own come one later.
                 now = (max(now[0], step[0] + 1), step[1] + 1, steps.meaning(step[2]))
                 progress(*now)
-            elif layer is not None:
-                made.append(layer)
+            elif steps.storing(line):
+                now = (now[1], now[1], _("Storing the image"))
+                progress(*now)
 
         tick()
         with bento.made(project, base, tick) as box:
@@ -95,9 +96,9 @@ class Engine(ABC):
                 finished = status == 0
             finally:
                 if not finished:
-                    self.discard(made)
+                    self.discard(layers.added)
         if status:
-            lines = [line.removeprefix("INFO: ").removeprefix("ERROR: ") for line in last]
+            lines = steps.spoken(last)
             raise BuildFailed(
                 _("{engine} gave up on the image:\n{lines}", engine=self.name, lines="\n".join(lines)),
                 where=self.name,

@@ -16,8 +16,8 @@ from ekiben.errors import BuildFailed
 #: What an engine prints; ``python -m ekiben.image`` sends it to its job's log.
 lines_log = logging.getLogger("ekiben.build")
 
-#: Lines of an engine's output that an error carries.
-TAIL = 25
+#: Lines of a long command that are kept for an error.
+KEPT = 100
 
 
 def ask(argv: Sequence[str], *, timeout: float = 60.0) -> str:
@@ -85,7 +85,7 @@ def watch(
                 break
             line = line.rstrip()
             if line:
-                last = [*last[1 - TAIL :], line]
+                last = [*last[1 - KEPT :], line]
                 lines_log.info("%s", line)
                 hear(line)
         return process.wait(), last

@@ -7,12 +7,17 @@ from collections.abc import Callable
 
 from ekiben.words import _
 
+#: Lines of an engine's output that an error carries.
+TAIL = 20
+
 #: Podman and Buildah; Docker's old builder; Docker's BuildKit.
 _STEP = re.compile(
     r"^(?:INFO: )?(?:STEP (\d+)/(\d+): |Step (\d+)/(\d+) : |#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\] )(.+)$"
 )
-#: A layer that this build added, not one that it found: ``--> 45083ef9d4d`` or `` ---> 45083ef9d4d``.
-_ADDED = re.compile(r"^(?:INFO: )?\s*-{2,3}> ([0-9a-f]{10,64})$")
+#: A layer: ``--> 45083ef9d4d`` or `` ---> 45083ef9d4d``; one that was found has a line of its own before.
+_LAYER = re.compile(r"^(?:INFO: )?\s*-{2,3}> (Using cache ?)?([0-9a-f]{10,64})?$")
+#: Where BentoML begins to repeat the engine's last words with its own traceback.
+_ECHO = re.compile(r"^(?:ERROR: ?)?(?:Encountered exception while trying to build.*)?$")
 
 #: What a step of BentoML's container file does; the first that fits is told.
 _MEANINGS: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -63,10 +68,37 @@ def step_of(line: str) -> tuple[int, int, str] | None:
     return numbers[0], numbers[1], found.group(7).strip()
 
 
-def added(line: str) -> str | None:
-    """The id of a layer that this build made, where the line tells one."""
-    found = _ADDED.match(line)
-    return found.group(1) if found else None
+class Layers:
+    """The layers that a build adds, from its lines; not those that it found."""
+
+    def __init__(self) -> None:
+        self.added: list[str] = []
+        self._found = False
+
+    def hear(self, line: str) -> None:
+        """Takes one line of the engine."""
+        layer = _LAYER.match(line)
+        if layer is None:
+            return
+        # Podman tells a found layer twice, Docker says only then which one it is.
+        if layer.group(1):
+            self._found = True
+        elif self._found:
+            self._found = False
+        elif layer.group(2):
+            self.added.append(layer.group(2))
+
+
+def spoken(lines: list[str]) -> list[str]:
+    """The engine's own words of a failed build, without BentoML's frame around them."""
+    plain = [line.removeprefix("INFO: ") for line in lines]
+    echo = next((k for k, line in enumerate(plain) if _ECHO.match(line)), len(plain))
+    return (plain[:echo] or plain)[-TAIL:]
+
+
+def storing(line: str) -> bool:
+    """Whether the engine has done its steps and puts the image together."""
+    return bool(re.match(r"^(?:INFO: )?(?:COMMIT \S|#\d+ exporting to image)", line))
 
 
 def meaning(instruction: str) -> str:
