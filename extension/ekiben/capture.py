@@ -203,6 +203,7 @@ def _record(
         requirements=requirements,
         contract=contract,
         trusted=saved.trusted,
+        options=saved.options,
         findings=findings,
         source=source,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

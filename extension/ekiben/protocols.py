@@ -8,7 +8,7 @@ builder that needs no engine registers in ``ekiben.builders`` like any other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -46,12 +46,17 @@ class Description:
 
 @dataclass(frozen=True)
 class Saved:
-    """How a framework kept a model in a folder. ``imports`` are the modules that loading needs."""
+    """How a framework kept a model in a folder.
+
+    ``imports`` are the modules that loading and calling need; ``options`` is plain JSON data that the
+    adapter finds again in ``manifest["options"]``.
+    """
 
     storage: str
     imports: tuple[str, ...]
     trusted: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -123,7 +123,7 @@ class Model(Record):
     """A captured model: what the BentoML store holds under ``tag``.
 
     ``storage`` is how the object is kept (``skops``, ``cloudpickle``, …) and ``trusted`` the types
-    that loading it may make besides the library's own. ``requirements`` are pinned lines for pip.
+    that loading it may make besides the library's own; ``options`` is the adapter's own. ``requirements`` are pinned lines for pip.
     """
 
     name: str
@@ -137,6 +137,7 @@ class Model(Record):
     requirements: tuple[str, ...]
     contract: Contract
     trusted: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     source: str = ""
     created: str = ""

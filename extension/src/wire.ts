@@ -90,7 +90,7 @@ export interface Contract {
  * A captured model: what the BentoML store holds under `tag`.
  *
  * `storage` is how the object is kept (`skops`, `cloudpickle`, …) and `trusted` the types
- * that loading it may make besides the library's own. `requirements` are pinned lines for pip.
+ * that loading it may make besides the library's own; `options` is the adapter's own. `requirements` are pinned lines for pip.
  */
 export interface Model {
   readonly name: string;
@@ -104,6 +104,7 @@ export interface Model {
   readonly requirements: readonly string[];
   readonly contract: Contract;
   readonly trusted: readonly string[];
+  readonly options: Readonly<Record<string, Json>>;
   readonly findings: readonly Finding[];
   readonly source: string;
   readonly created: string;
