@@ -35,7 +35,10 @@ class EkibenMagics(Magics):
     @line_magic
     def ekiben(self, line: str) -> Any:
         """Wraps, serves and builds the models of this notebook: ``%ekiben help``."""
-        words = shlex.split(line) or ["help"]
+        try:
+            words = shlex.split(line) or ["help"]
+        except ValueError as error:  # a quotation mark that is not closed
+            raise UsageError(str(error)) from error
         if words[0] not in VERBS:
             known = ", ".join(VERBS)
             raise UsageError(_("There is no verb {verb}; there are: {known}", verb=words[0], known=known))

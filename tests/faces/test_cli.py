@@ -12,25 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ekiben import __version__, service
+from ekiben import __version__, jobs, service
+from ekiben.image import BuiltImage
 from ekiben.records import Image, Model, Server
 
 if TYPE_CHECKING:
     from ekiben.box import Box
     from ekiben.service import RunningServer
+    from rig import Rig
 
 COMMAND = [sys.executable, "-m", "ekiben"]
 ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
 
 
-def ekiben(*arguments: str, given: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def ekiben(
+    *arguments: str, given: str | None = None, limit: float = 120, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
         input=given,
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
-        timeout=120,
+        timeout=limit,
     )
 
 
@@ -185,12 +189,46 @@ def test_doctor() -> None:
     assert "Remedy" in ekiben("doctor").stdout
 
 
+def test_build_without_an_engine(iris_box: Box) -> None:
+    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:1", PATH="/nonexistent")
+    assert done.returncode == 3 and "→" in done.stderr
+    assert ekiben("build", iris_box.model.tag, "-t", "Wrong Name").returncode == 2
+
+
+def test_jobs_and_cancel() -> None:
+    code = (
+        "import time; from ekiben.jobs import emit; emit('step', step=2, steps=3, message='waiting');"
+        "time.sleep(60)"
+    )
+    job = jobs.start("build", "faces:1", [sys.executable, "-c", code])
+    while jobs.find(job.id).step == 0:
+        time.sleep(0.05)
+    row = next(line for line in ekiben("jobs").stdout.splitlines() if job.id in line)
+    assert "faces:1" in row and "2/3" in row and "waiting" in row
+    assert "[2/3] waiting" in ekiben("log", job.id).stdout
+    assert "Cancelled" in ekiben("cancel", job.id).stderr
+    assert next(one for one in listed("jobs") if one["id"] == job.id)["state"] == "cancelled"
+    assert "Dismissed" in ekiben("cancel", job.id).stderr
+    assert job.id not in [one["id"] for one in listed("jobs")]
+
+
+def test_a_failing_build_says_why(iris_box: Box) -> None:
+    """The job's process finds no such model; the command line tells what it told."""
+    done = ekiben("build", "no-such-model", "-t", "faces-iris:1", "--events")
+    event = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, event["event"], event["type"]) == (1, "error", "NotFound")
+
+
 @pytest.mark.container
-def test_build_prints_events_and_a_proven_image(iris_box: Box) -> None:
-    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:test", "--events")
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, done.stderr + done.stdout
-    assert [one["event"] for one in events if one["event"] != "log"][-1] == "done"
-    image = Image.from_json(events[-1]["result"])
-    assert image.replay is not None and image.replay.passed
-    assert "faces-iris:test" in ekiben("images").stdout
+def test_build_proves_an_image(iris_box: Box, container_rig: Rig) -> None:
+    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:proven", limit=600)
+    assert done.returncode == 0, done.stderr
+    assert "faces-iris:proven" in done.stdout and "proven" in done.stdout
+    steps = [line for line in done.stderr.splitlines() if line.startswith("[")]
+    assert len(steps) > 3 and steps[0].startswith("[1/")
+    made = next(image for image in listed("images") if image["reference"] == "faces-iris:proven")
+    assert made["replay"]["mismatches"] == [] and made["replay"]["station"] == "image"
+    job = next(job for job in listed("jobs") if job["subject"] == "faces-iris:proven")
+    assert job["state"] == "done" and job["step"] == job["steps"]
+    BuiltImage(Image.from_json(made)).remove()
+    assert "faces-iris:proven" not in ekiben("images").stdout

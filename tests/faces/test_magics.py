@@ -116,6 +116,7 @@ def test_lists(notebook: Notebook, wrapped: dict[str, Any]) -> None:
     [
         ("bake clf", "UsageError", "wrap"),
         ("build box", "UsageError", "NAME:TAG"),
+        ("wrap 'clf", "UsageError", "quotation"),
         ("wrap nobody X_train", "NotFound", "nobody"),
         ("wrap clf nobody", "NotFound", "nobody"),
         ("log nobody", "NotFound", "nobody"),

@@ -40,7 +40,7 @@ def jobs(options: argparse.Namespace) -> int:
 
 def cancel(options: argparse.Namespace) -> int:
     """Cancels a job, or dismisses it."""
-    job = desk.end(options.id)
-    told = _("Cancelled {id}.", id=job.id) if job.state == "cancelled" else _("Dismissed {id}.", id=job.id)
-    note(told)
+    running = job_store.find(options.id).state == "running"
+    desk.end(options.id)
+    note(_("Cancelled {id}.", id=options.id) if running else _("Dismissed {id}.", id=options.id))
     return 0
