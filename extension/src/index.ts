@@ -68,7 +68,7 @@ function activate(
   });
 
   app.commands.addCommand(WRAP, {
-    label: args => (args['toolbar'] ? '' : t('Wrap a Model of This Notebook')),
+    label: () => t('Wrap a Model of This Notebook'),
     caption: t('Wrap a model of this notebook as a service'),
     icon: bentoIcon,
     execute: () => {

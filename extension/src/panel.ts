@@ -96,9 +96,9 @@ export class EkibenPanel extends Widget {
   /** Puts the focus on the first thing to do among the models. */
   async focusModels(): Promise<void> {
     await this.lookAgain();
-    const first = this.hosts[0]?.querySelector<HTMLElement>('.ek-primary, .ek-button');
+    const models = this.hosts[0];
     this.node.scrollTop = 0;
-    first?.focus();
+    (models?.querySelector<HTMLElement>('.ek-primary') ?? models?.querySelector<HTMLElement>('button'))?.focus();
   }
 
   /** Asks the server for services, jobs and images now. */

@@ -2,7 +2,8 @@
 import { t } from '../words';
 import type { Contract, Json, TryAnswer } from '../wire';
 import { h, type Child } from './dom';
-import { milliseconds, number, text } from './format';
+import { fieldIndex } from './form';
+import { milliseconds, text } from './format';
 
 const BARS = 8;
 
@@ -35,7 +36,7 @@ export function answered(contract: Contract, answer: TryAnswer): Child[] {
       h(
         'ul',
         { class: 'ek-notices' },
-        prediction.warnings.map(notice => h('li', {}, h('code', {}, field(notice.path)), ' ', notice.message))
+        prediction.warnings.map(notice => h('li', {}, h('strong', {}, fieldName(contract, notice.path)), ' ', notice.message))
       )
   ];
 }
@@ -106,7 +107,7 @@ function bars(contract: Contract, outputs: Outputs): HTMLElement | false {
 
 function probability(contract: Contract, outputs: Outputs): string | null {
   const shares = shareList(outputs);
-  return shares && contract.classes ? number(Number(Math.max(...shares).toFixed(3))) : null;
+  return shares && contract.classes ? Math.max(...shares).toFixed(3) : null;
 }
 
 function shareList(outputs: Outputs): number[] | null {
@@ -123,7 +124,6 @@ function list(value: Json | undefined): readonly Json[] | null {
   return Array.isArray(value) ? (value as readonly Json[]) : null;
 }
 
-/** The field's own name of a path like `$.rows[0].age`. */
-function field(path: string): string {
-  return path.replace(/^\$\.rows\[\d+\]\.?/, '');
+function fieldName(contract: Contract, path: string): string {
+  return contract.inputs[fieldIndex(contract, path)]?.name ?? path;
 }

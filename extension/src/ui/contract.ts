@@ -24,8 +24,16 @@ export function contractTab(contract: Contract): HTMLElement {
       ' ',
       unseen(contract)
     ),
-    table(t('goes in'), contract.inputs),
-    table(t('comes out'), contract.outputs)
+    h(
+      'div',
+      { class: 'ek-scroll' },
+      h(
+        'table',
+        { class: 'ek-table' },
+        part(t('goes in'), contract.inputs),
+        part(t('comes out'), contract.outputs)
+      )
+    )
   );
 }
 
@@ -40,40 +48,24 @@ function unseen(contract: Contract): string {
   }
 }
 
-function table(caption: string, fields: readonly Field[]): HTMLElement {
+/** One half of the table: both share their columns, so that they can be read against each other. */
+function part(caption: string, fields: readonly Field[]): HTMLElement[] {
+  const names = [caption, t('kind'), t('may be missing'), t('seen values'), t('distribution')];
+  return [
+    h('tbody', { class: 'ek-table-head' }, h('tr', {}, names.map(name => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, fields.map(line))
+  ];
+}
+
+function line(field: Field): HTMLElement {
   return h(
-    'div',
-    { class: 'ek-scroll' },
-    h(
-      'table',
-      { class: 'ek-table' },
-      h(
-        'thead',
-        {},
-        h(
-          'tr',
-          {},
-          [caption, t('kind'), t('may be missing'), t('seen values'), t('distribution')].map(name =>
-            h('th', { scope: 'col' }, name)
-          )
-        )
-      ),
-      h(
-        'tbody',
-        {},
-        fields.map(field =>
-          h(
-            'tr',
-            {},
-            h('th', { scope: 'row' }, field.name),
-            h('td', {}, kindWord(field), ' ', h('code', { class: 'ek-dim' }, dtype(field))),
-            h('td', {}, field.nullable ? t('yes') : t('no')),
-            h('td', {}, seen(field)),
-            h('td', { class: 'ek-tiny' }, histogram(field))
-          )
-        )
-      )
-    )
+    'tr',
+    {},
+    h('th', { scope: 'row' }, field.name),
+    h('td', {}, kindWord(field), ' ', h('code', { class: 'ek-dim' }, dtype(field))),
+    h('td', {}, field.nullable ? t('yes') : t('no')),
+    h('td', {}, seen(field)),
+    h('td', { class: 'ek-tiny' }, histogram(field))
   );
 }
 

@@ -34,11 +34,18 @@ export class Form {
     const rest = nodes.slice(SHOWN);
     this.node = h(
       'div',
-      { class: 'ek-form' },
+      { class: contract.inputs.some(field => field.nullable) ? 'ek-form ek-nullable' : 'ek-form' },
       nodes.slice(0, SHOWN),
       rest.length > 0 &&
         h('details', { class: 'ek-fold' }, h('summary', {}, t('{n} more fields', { n: rest.length })), rest)
     );
+    this.lines.forEach(({ field, control: made }, index) => {
+      // A field that is missing in the first example has a value at hand when it stops being so.
+      const there = contract.golden.rows.map(row => valueAt(row, field.name, index)).find(value => value !== null);
+      if (there !== undefined) {
+        made.set(there);
+      }
+    });
   }
 
   /** The row that the form holds, or null while a value cannot be read; its place is told there. */
@@ -78,7 +85,7 @@ export class Form {
   /** Shows each problem at its field and gives back those that belong to none. */
   tell(problems: readonly Readonly<Record<string, string>>[]): Readonly<Record<string, string>>[] {
     return problems.filter(problem => {
-      const line = this.lines[this.indexOf(problem['path'] ?? '')];
+      const line = this.lines[fieldIndex(this.contract, problem['path'] ?? '')];
       if (line) {
         say(line, problem['message'] ?? '', problem['remedy'] ?? '');
         const fold = line.node.closest('details');
@@ -98,18 +105,6 @@ export class Form {
         line.missing.disabled = !enabled;
       }
     }
-  }
-
-  /** The field that `$.rows[0].city`, `$.rows[0]["city name"]` or `$.rows[0][3]` speaks of, or -1. */
-  private indexOf(path: string): number {
-    const rest = path.replace(/^\$\.rows\[\d+\]/, '');
-    const index = /^\[(\d+)\]/.exec(rest);
-    if (index) {
-      return Number(index[1]);
-    }
-    return this.contract.inputs.findIndex(
-      field => rest.startsWith(`[${JSON.stringify(field.name)}]`) || rest.split(/[[.]/)[1] === field.name
-    );
   }
 
   private line(field: Field, id: string): Line {
@@ -142,6 +137,18 @@ export class Form {
       line.node.classList.remove('ek-bad');
     }
   }
+}
+
+/** The field that `$.rows[0].city`, `$.rows[0]["city name"]` or `$.rows[0][3]` speaks of, or -1. */
+export function fieldIndex(contract: Contract, path: string): number {
+  const rest = path.replace(/^\$\.rows\[\d+\]/, '');
+  const index = /^\[(\d+)\]/.exec(rest);
+  if (index) {
+    return Number(index[1]);
+  }
+  return contract.inputs.findIndex(
+    field => rest.startsWith(`[${JSON.stringify(field.name)}]`) || rest.split(/[[.]/)[1] === field.name
+  );
 }
 
 /** The kind of a field in words. */

@@ -5,7 +5,7 @@ import type { Json, ServerState } from '../wire';
 /** A number short enough to stand in a row: six significant digits. */
 export function number(value: number): string {
   if (value !== 0 && (Math.abs(value) >= 1e9 || Math.abs(value) < 1e-4)) {
-    return value.toExponential(2);
+    return Number(value.toPrecision(3)).toExponential();
   }
   return value.toLocaleString(locale(), { maximumSignificantDigits: 6 });
 }
@@ -35,7 +35,7 @@ export function bytes(value: number): string {
 
 /** Milliseconds with two significant digits. */
 export function milliseconds(value: number): string {
-  return `${value.toLocaleString(locale(), { maximumSignificantDigits: value < 100 ? 2 : 4 })} ms`;
+  return `${value.toLocaleString(locale(), { maximumSignificantDigits: value < 100 ? 2 : 3 })} ms`;
 }
 
 /** The hour and minute of an ISO 8601 time, with the day when it is not today. */

@@ -93,15 +93,21 @@ function modelRow(model: ModelVariable, act: ModelActions): HTMLElement {
   const reason = model.part_of ? t('part of {model}', { model: model.part_of }) : model.problem;
   const greyed = reason !== '' || !sample;
   const name = h('code', { class: 'ek-variable' }, model.name);
-  const head = h('div', { class: 'ek-row-head' }, name, h('span', { class: 'ek-dim ek-type' }, model.type));
   if (greyed) {
     return h(
       'li',
       { class: 'ek-row ek-greyed', 'data-model': model.name },
-      head,
-      h('p', { class: 'ek-reason' }, reason, model.remedy && [': ', h('span', { class: 'ek-remedy' }, model.remedy)])
+      h(
+        'div',
+        { class: 'ek-row-head' },
+        name,
+        h('span', { class: 'ek-ellipsis', title: model.type }, model.type),
+        h('span', { class: 'ek-reason', title: reason }, reason)
+      ),
+      model.remedy && h('p', { class: 'ek-remedy' }, model.remedy)
     );
   }
+  const head = h('div', { class: 'ek-row-head' }, name, h('span', { class: 'ek-dim ek-type' }, model.type));
   const form = wrapForm(model);
   const wrap = button(t('Wrap'), () => act.wrap(model, form.sample(), form.choices()), {
     kind: 'primary',
@@ -115,8 +121,7 @@ function modelRow(model: ModelVariable, act: ModelActions): HTMLElement {
     { class: 'ek-row', 'data-model': model.name },
     head,
     h('p', { class: 'ek-detail' }, h('code', {}, sample.name), ' · ', size(sample)),
-    h('div', { class: 'ek-row-act' }, wrap),
-    form.node
+    h('div', { class: 'ek-row-act' }, wrap, form.node)
   );
 }
 

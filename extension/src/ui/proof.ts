@@ -36,9 +36,11 @@ export function proofTab(contract: Contract, replays: readonly Replay[]): HTMLEl
               h(
                 'tr',
                 {},
-                [t('station'), t('rows'), t('worst difference'), t('time'), t('verdict')].map(name =>
-                  h('th', { scope: 'col' }, name)
-                )
+                h('th', { scope: 'col' }, t('station')),
+                [t('rows'), t('worst difference'), t('time')].map(name =>
+                  h('th', { scope: 'col', class: 'ek-right' }, name)
+                ),
+                h('th', { scope: 'col' }, t('verdict'))
               )
             ),
             h('tbody', {}, replays.map(line))

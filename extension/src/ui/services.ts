@@ -32,16 +32,20 @@ function row(server: Server, ending: ReadonlySet<string>, logs: Logs, act: Servi
     h(
       'div',
       { class: 'ek-row-head' },
+      h('strong', { class: 'ek-ellipsis', title: server.model }, server.model),
+      h('span', { class: 'ek-dim ek-type', title: server.url }, port(server.url))
+    ),
+    h(
+      'p',
+      { class: 'ek-detail' },
       h(
         'span',
         { class: `ek-state ek-${server.state}` },
         h('span', { 'aria-hidden': 'true' }, shown.mark),
         ` ${shown.word}`
       ),
-      h('strong', { class: 'ek-ellipsis', title: server.model }, server.model),
-      h('span', { class: 'ek-dim ek-type', title: server.url }, port(server.url))
+      ['', t('since {time}', { time: clock(server.started) }), ...origin(server)].join(' · ')
     ),
-    h('p', { class: 'ek-detail' }, [t('since {time}', { time: clock(server.started) }), origin(server)].filter(Boolean).join(' · ')),
     server.message && h('p', { class: server.state === 'failed' ? 'ek-problem' : 'ek-detail' }, server.message),
     h(
       'div',
@@ -55,6 +59,7 @@ function row(server: Server, ending: ReadonlySet<string>, logs: Logs, act: Servi
   );
 }
 
-function origin(server: Server): string {
-  return server.notebook.split('/').at(-1) ?? '';
+/** The notebook that started it, where one did. */
+function origin(server: Server): string[] {
+  return server.notebook.split('/').slice(-1).filter(Boolean);
 }
