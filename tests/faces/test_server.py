@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from ekiben import jobs, service
+from ekiben import jobs, paths, service
 from ekiben.records import Contract, Job, Server
 from ekiben.server.base import preferred
+from jupyter_server.auth import Authorizer
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 if TYPE_CHECKING:
@@ -73,6 +76,66 @@ async def test_a_cookie_without_the_xsrf_token_changes_nothing(
             f"{base}ekiben/services/x", method="DELETE", headers={"Cookie": cookies}
         )
     assert caught.value.code == 403
+
+
+class OnlyLooking(Authorizer):  # type: ignore[misc]
+    """What a hub may install for guests."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return resource != "ekiben" or action == "read"
+
+
+@pytest.mark.parametrize(
+    "jp_server_config",
+    [{"ServerApp": {"jpserver_extensions": {"ekiben": True}, "authorizer_class": OnlyLooking}}],
+)
+async def test_a_guest_may_look_and_not_touch(jp_fetch: Fetch, iris_server: RunningServer) -> None:
+    assert (await jp_fetch("ekiben", "services")).code == 200
+    code, _told = await refused(jp_fetch, "ekiben", "services", iris_server.record.id, method="DELETE")
+    assert code == 403 and service.find(iris_server.record.id).record.state == "ready"
+
+
+class Listener(BaseHTTPRequestHandler):
+    """A service that keeps the headers it got and answers nothing useful."""
+
+    heard: ClassVar[list[dict[str, str]]] = []
+
+    def do_POST(self) -> None:
+        self.heard.append({name.lower(): value for name, value in self.headers.items()})
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<p>hello</p>")
+
+
+async def test_the_jupyter_token_stays_here(jp_fetch: Fetch, jp_auth_header: dict[str, str]) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    record = Server(
+        id="listener-000000",
+        model="listener:1",
+        url=f"http://127.0.0.1:{server.server_port}",
+        pid=os.getpid(),
+        birth=paths.process_birth(os.getpid()) or 0.0,
+        project="",
+        state="ready",
+        log="",
+        started="2026-01-01T00:00:00+00:00",
+    )
+    file = paths.runtime_dir() / f"ekiben-service-{record.id}.json"
+    file.write_text(json.dumps(record.to_json()))
+    try:
+        headers = {"Cookie": "secret=1", "X-Forwarded-User": "me"}
+        path = ("ekiben", "services", record.id, "predict")
+        code, told = await refused(jp_fetch, *path, method="POST", body="{}", headers=headers)
+    finally:
+        file.unlink()
+        server.shutdown()
+        server.server_close()
+    assert code == 502 and told["type"] == "ServiceFailed", "an answer that is no JSON never reaches the page"
+    (heard,) = Listener.heard
+    assert not {"authorization", "cookie", "x-xsrftoken", "x-forwarded-user"} & set(heard)
+    assert jp_auth_header["Authorization"].split()[1] not in str(heard)
 
 
 async def test_services_are_listed(jp_fetch: Fetch, iris_server: RunningServer) -> None:
