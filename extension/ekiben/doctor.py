@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ekiben import __version__, paths, registry
 from ekiben.errors import EkibenError
-from ekiben.records import Finding
+from ekiben.records import Finding, Level
 from ekiben.words import _
 
 _OLDEST = (3, 10)
@@ -82,14 +82,16 @@ def _folders() -> list[Finding]:
 def _engines() -> list[Finding]:
     from ekiben import image
 
+    problems = image.engines()
+    works = None in problems.values()
     found = []
-    works = False
-    for name, trouble in image.engines().items():
+    for name, trouble in problems.items():
         if trouble is None:
-            works = True
             found.append(Finding("info", _("{engine} works", engine=name)))
         else:
-            found.append(Finding("warning", f"{name}: {trouble.message}", trouble.remedy))
+            # One engine is enough: that another is missing is no trouble then.
+            level: Level = "info" if works else "warning"
+            found.append(Finding(level, trouble.message, "" if works else trouble.remedy))
     if not works:
         found.append(
             Finding(

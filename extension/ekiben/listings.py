@@ -124,14 +124,28 @@ def jobs(found: Sequence[Job]) -> Listing:
     )
 
 
+class Findings(Listing):
+    """Findings are sentences: in a terminal each has a line, and its remedy the next one."""
+
+    def text(self) -> str:
+        """``warning  what was found``, then ``→ the remedy``."""
+        width = max(_width(row[0]) for row in self.rows)
+        lines = []
+        for level, message, remedy in self.rows:
+            lines.append(level + " " * (width + 2 - _width(level)) + message)
+            if remedy:
+                lines.append(" " * (width + 2) + f"→ {remedy}")
+        return "\n".join(lines)
+
+
 def findings(found: Sequence[Finding]) -> Listing:
     """What ``doctor`` found."""
-    words = {"info": _("ok"), "warning": _("warning"), "error": _("error")}
-    return Listing(
+    words = {"info": _("info"), "warning": _("warning"), "error": _("error")}
+    return Findings(
         (_("Level"), _("Finding"), _("Remedy")),
-        tuple((words[f.level], f.message, f.remedy or "–") for f in found),
+        tuple((words[f.level], f.message, f.remedy) for f in found),
         tuple(found),
-        _("Nothing to tell."),
+        "",
     )
 
 
