@@ -3,84 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
+from ekiben.canonical import canonical, rows_of
 from ekiben.errors import UnsupportedSample
-from ekiben.fields import array_fields, frame_fields, to_wire
+from ekiben.fields import sample_fields, to_wire
 from ekiben.golden import choose
 from ekiben.protocols import Description
-from ekiben.records import Contract, Field, Golden, Kind, Tolerance, Unseen
+from ekiben.records import Contract, Field, Golden, Input, Kind, Tolerance, Unseen
 from ekiben.runtime.predictor import plain
 from ekiben.words import _
 
 Call = Callable[[Any], dict[str, Any]]
 
 
-def infer(sample: Any, call: Call, about: Description, *, unseen: Unseen = "reject") -> Contract:
+def infer(
+    sample: Any, call: Call, about: Description, *, unseen: Unseen = "reject", outside: Unseen = "warn"
+) -> Contract:
     """The contract of the model behind ``call`` as ``sample`` shows it.
 
-    ``sample`` is a pandas DataFrame (n × fields) or a 2-D array of numbers (n × fields), n ≥ 1.
-    ``call`` gives the live object's answers, one entry a row, for such data.
+    ``sample`` has n ≥ 1 rows in any form that ``ekiben.canonical`` knows. ``call`` gives the live
+    object's answers, one entry a row, for such data.
 
     Raises:
         UnsupportedSample: the sample is of another kind, is empty, or does not fit the model.
     """
-    kind = sample_kind(sample)
-    _check_fit(sample, kind, about)
-    if kind == "table":
-        inputs, dtype = frame_fields(sample), ""
-    else:
-        inputs, dtype = array_fields(sample, about.columns), str(sample.dtype)
+    form, data = canonical(sample)
+    _check_fit(data, form, about)
+    inputs = sample_fields(form, data, about.columns)
     classes = None if about.classes is None else tuple(plain(list(about.classes)))
-    chosen = choose(sample, kind, inputs, call)
-    part = sample.iloc[chosen] if kind == "table" else sample[chosen]
-    answers = {name: plain(values) for name, values in call(part).items()}
+    chosen = choose(data, form, inputs, call)
+    part = rows_of(data, chosen)
+    live = call(part)
+    answers = {name: plain(values) for name, values in live.items()}
     for name, values in answers.items():
-        if len(values) != len(chosen):
+        if not isinstance(values, list) or len(values) != len(chosen):
             raise UnsupportedSample(
-                _("The model gave {got} {name} for {rows} rows.", got=len(values), name=name, rows=len(chosen)),
+                _(
+                    "The model gave {got} {name} for {rows} rows.",
+                    got=len(values) if isinstance(values, list) else 1,
+                    name=name,
+                    rows=len(chosen),
+                ),
                 remedy=_("ekiben needs one answer a row."),
             )
+    dtype = str(data.dtype) if form in ("array", "tensor") else ""
     return Contract(
-        input=kind,
+        input=form,
         inputs=inputs,
         outputs=tuple(_output(name, values, classes) for name, values in answers.items()),
         task=about.task,
         classes=classes,
-        sample_rows=len(sample),
-        golden=Golden(rows=to_wire(part, kind, inputs), answers=answers),
+        sample_rows=len(data),
+        golden=Golden(rows=to_wire(part, form, inputs), answers=answers),
         dtype=dtype,
         unseen=unseen,
-        tolerance=_tolerance(dtype, call(part)),
+        outside=outside,
+        tolerance=_tolerance(dtype, live),
     )
 
 
-def sample_kind(sample: Any) -> Literal["table", "array"]:
-    """``table`` for a pandas DataFrame, ``array`` for a 2-D numpy array of numbers.
-
-    Raises:
-        UnsupportedSample: it is neither, or it has no rows.
-    """
-    bases = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(sample).__mro__}
-    if "pandas.DataFrame" in bases:
-        kind: Literal["table", "array"] = "table"
-    elif "numpy.ndarray" in bases and sample.ndim == 2 and sample.dtype.kind in "fiub":
-        kind = "array"
-    else:
-        shape = getattr(sample, "shape", None)
-        raise UnsupportedSample(
-            _("The sample is a {type}.", type=type(sample).__name__ + (f" {shape}" if shape is not None else "")),
-            remedy=_("Pass the rows you trained on: a pandas DataFrame or a 2-D array of numbers."),
-        )
-    if len(sample) == 0:
-        raise UnsupportedSample(
-            _("The sample has no rows."), remedy=_("Pass the rows you trained on; a few hundred are plenty.")
-        )
-    return kind
-
-
-def _check_fit(sample: Any, kind: str, about: Description) -> None:
-    names = [str(name) for name in sample.columns] if kind == "table" else None
+def _check_fit(data: Any, form: Input, about: Description) -> None:
+    names = [str(name) for name in data.columns] if form == "table" else None
     if names and about.columns:
         missing = [name for name in about.columns if name not in names]
         extra = [name for name in names if name not in about.columns]
@@ -96,9 +80,10 @@ def _check_fit(sample: Any, kind: str, about: Description) -> None:
                 _("The sample has the model's columns in another order."),
                 remedy=_("Pass sample[list(model.feature_names_in_)]."),
             )
-    if about.width is not None and sample.shape[1] != about.width:
+    width = data.shape[1] if form in ("table", "array") else None
+    if about.width is not None and width is not None and width != about.width:
         raise UnsupportedSample(
-            _("The sample has {got} columns, the model was fitted on {wanted}.", got=sample.shape[1], wanted=about.width),
+            _("The sample has {got} columns, the model was fitted on {wanted}.", got=width, wanted=about.width),
             remedy=_("Pass the data that fit was called with, as it was."),
         )
 

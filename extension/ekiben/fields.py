@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from ekiben.errors import UnsupportedSample
-from ekiben.records import Field, Kind
+from ekiben.records import Field, Input, Kind
 from ekiben.runtime.predictor import plain
 from ekiben.words import _
 
 #: More distinct texts than this are free text, not categories.
 MOST_CATEGORIES = 100
 BINS = 16
+KINDS: dict[str, Kind] = {"f": "number", "i": "integer", "u": "integer", "b": "boolean"}
+
+
+def sample_fields(form: Input, data: Any, columns: tuple[str, ...] | None = None) -> tuple[Field, ...]:
+    """The fields of canonical data; ``columns`` are the model's own names for those of an array.
+
+    Raises:
+        UnsupportedSample: a column's values cannot travel.
+    """
+    if form == "table":
+        return frame_fields(data)
+    if form == "array":
+        return array_fields(data, columns)
+    if form == "tensor":
+        kind = KINDS[data.dtype.kind]
+        field = _numeric_field("x", data.reshape(-1), str(data.dtype), kind)
+        return (replace(field, shape=tuple(int(size) for size in data.shape[1:])),)
+    if form == "records":
+        return record_fields(data)
+    return (Field("text", "str", "text"),)
+
+
+def record_fields(records: list[dict[str, Any]]) -> tuple[Field, ...]:
+    """One Field a key of the records, in order of their first appearance; a key may be absent.
+
+    Raises:
+        UnsupportedSample: pandas is needed to look at them, or a key's values cannot travel.
+    """
+    import pandas
+
+    names = list(dict.fromkeys(name for record in records for name in record))
+    columns = {name: [record.get(name) for record in records] for name in names}
+    return frame_fields(pandas.DataFrame(columns, columns=names))
 
 
 def frame_fields(frame: Any) -> tuple[Field, ...]:
@@ -44,10 +78,9 @@ def array_fields(array: Any, columns: tuple[str, ...] | None = None) -> tuple[Fi
     Raises:
         UnsupportedSample: it holds an infinite number.
     """
-    kinds: dict[str, Kind] = {"f": "number", "i": "integer", "u": "integer", "b": "boolean"}
     names = columns or tuple(f"x{index}" for index in range(array.shape[1]))
     return tuple(
-        _numeric_field(name, array[:, index], str(array.dtype), kinds[array.dtype.kind])
+        _numeric_field(name, array[:, index], str(array.dtype), KINDS[array.dtype.kind])
         for index, name in enumerate(names)
     )
 
@@ -134,12 +167,16 @@ def _histogram(values: Any, low: float, high: float) -> tuple[int, ...]:
     return tuple(int(count) for count in counts)
 
 
-def to_wire(sample: Any, kind: str, fields: tuple[Field, ...]) -> tuple[Any, ...]:
-    """The rows of a sample as a request carries them: objects for a table, lists for an array."""
-    if kind == "array":
-        return tuple(plain(sample))
-    columns = [_wire_column(sample[field.name], field) for field in fields]
+def to_wire(data: Any, form: Input, fields: tuple[Field, ...]) -> tuple[Any, ...]:
+    """The rows of canonical data as a request carries them."""
+    if form in ("array", "tensor"):
+        return tuple(plain(data))
+    if form == "texts":
+        return tuple(data)
     names = [field.name for field in fields]
+    if form == "records":
+        return tuple({name: plain(record.get(name)) for name in names} for record in data)
+    columns = [_wire_column(data[field.name], field) for field in fields]
     return tuple(dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
 

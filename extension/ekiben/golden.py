@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
 
-from ekiben.records import Field
+from ekiben.canonical import rows_of
+from ekiben.records import Field, Input
 from ekiben.runtime.predictor import plain
 
 MOST = 48
+#: Wide rows, such as images, make fewer examples: this many numbers in all, but some rows at least.
+MOST_NUMBERS = 200_000
+FEWEST = 4
 #: Answers are asked of at most this many rows to find one of each class.
 LOOKED_AT = 2000
 #: A wide table would otherwise spend all examples on extremes.
 MOST_EXTREMES = 30
 
 
-def choose(sample: Any, kind: str, fields: tuple[Field, ...], call: Callable[[Any], dict[str, Any]]) -> list[int]:
+def choose(data: Any, form: Input, fields: tuple[Field, ...], call: Callable[[Any], dict[str, Any]]) -> list[int]:
     """Row numbers, ascending: extremes of every number, every category and class, gaps, random ones.
 
     The choice is the same for the same sample: the random rows come from a fixed seed.
     """
     wanted: list[int] = []
-    for position, field in enumerate(fields):
-        column = sample.iloc[:, position] if kind == "table" else sample[:, position]
+    for position, field in enumerate(fields if form in ("table", "array") else ()):
+        column = data.iloc[:, position] if form == "table" else data[:, position]
         wanted.extend(_telling(column, field))
         if len(wanted) >= MOST_EXTREMES:
             break
     wanted = list(dict.fromkeys(wanted))[:MOST_EXTREMES]
-    wanted.extend(_one_a_class(sample, kind, call))
-    spare = list(range(len(sample)))
+    wanted.extend(_one_a_class(data, call))
+    spare = list(range(len(data)))
     random.Random(0).shuffle(spare)
-    chosen = list(dict.fromkeys([*wanted, *spare]))[: min(MOST, len(sample))]
+    numbers = math.prod(fields[0].shape) if form == "tensor" else len(fields)
+    most = max(FEWEST, min(MOST, MOST_NUMBERS // max(1, numbers)))
+    chosen = list(dict.fromkeys([*wanted, *spare]))[: min(most, len(data))]
     return sorted(chosen)
 
 
@@ -54,11 +61,14 @@ def _telling(column: Any, field: Field) -> list[int]:
     return [*rows, *(list(seen.values()) if field.kind != "text" else [])]
 
 
-def _one_a_class(sample: Any, kind: str, call: Callable[[Any], dict[str, Any]]) -> list[int]:
-    part = sample.iloc[:LOOKED_AT] if kind == "table" else sample[:LOOKED_AT]
+def _one_a_class(data: Any, call: Callable[[Any], dict[str, Any]]) -> list[int]:
+    part = rows_of(data, list(range(min(LOOKED_AT, len(data)))))
     predictions = plain(call(part)["predictions"])
-    if any(isinstance(value, float) for value in predictions[:1]):
-        return [predictions.index(min(predictions)), predictions.index(max(predictions))]
+    if not isinstance(predictions, list) or not predictions:
+        return []
+    known = [value for value in predictions if isinstance(value, float)]
+    if known:
+        return [predictions.index(min(known)), predictions.index(max(known))]
     seen: dict[str, int] = {}
     for index, value in enumerate(predictions):
         seen.setdefault(repr(value), index)

@@ -23,6 +23,7 @@ Level = Literal["info", "warning", "error"]
 ServerState = Literal["starting", "ready", "stopped", "failed"]
 JobState = Literal["running", "done", "failed", "cancelled"]
 Unseen = Literal["reject", "warn", "accept"]
+Input = Literal["table", "array", "tensor", "records", "texts"]
 
 Self = TypeVar("Self", bound="Record")
 
@@ -101,11 +102,13 @@ class Golden(Record):
 class Contract(Record):
     """What goes in, what comes out, and the examples that prove it.
 
-    ``input`` is ``table`` (rows are objects, a DataFrame reaches the model) or ``array`` (rows are
-    lists of numbers). ``unseen`` says what happens to a category that the sample did not have.
+    ``input`` is the form of the sample (``ekiben.canonical`` has the table of forms): rows are objects
+    for ``table`` and ``records``, lists of numbers for ``array``, nested lists for ``tensor``, strings
+    for ``texts``. ``unseen`` says what happens to a category that the sample did not have, ``outside``
+    to a number beyond its range.
     """
 
-    input: Literal["table", "array"]
+    input: Input
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
     task: str
@@ -114,6 +117,7 @@ class Contract(Record):
     golden: Golden
     dtype: str = ""
     unseen: Unseen = "reject"
+    outside: Unseen = "warn"
     tolerance: Tolerance = field(default_factory=Tolerance)
     format: int = FORMAT
 

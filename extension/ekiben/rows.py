@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ekiben.canonical import bases, canonical
 from ekiben.errors import UnsupportedSample
 from ekiben.fields import to_wire
 from ekiben.records import Contract, Field
@@ -12,26 +13,34 @@ from ekiben.words import _
 
 
 def wire_rows(rows: Any, contract: Contract) -> list[Any]:
-    """Rows for a request: a list of objects or of lists. Nothing is checked here but the kind.
+    """Rows for a request, as the contract's form has them. Nothing is checked here but the kind.
 
-    ``rows`` is a DataFrame or Series, an array of one or two dimensions, a dict, or a list of rows.
+    ``rows`` is what the sample was, or one row of it: a DataFrame or Series, an array, a dict, a
+    text, or a list of such rows.
 
     Raises:
         UnsupportedSample: it is something else.
     """
-    if isinstance(rows, dict):
+    if isinstance(rows, (dict, str)):
         return [rows]
+    if bases(rows) & {"polars.DataFrame", "pyarrow.Table", "torch.Tensor"}:
+        rows = canonical(rows)[1]
     if isinstance(rows, (list, tuple)):
         return [plain(row) if isinstance(row, (list, tuple)) or hasattr(row, "tolist") else row for row in rows]
     if hasattr(rows, "columns") and hasattr(rows, "iloc"):
         return _frame_rows(rows, contract)
-    if hasattr(rows, "to_frame") and hasattr(rows, "index"):  # a Series: one row of a DataFrame
+    if hasattr(rows, "to_frame") and hasattr(rows, "index"):
+        if contract.input == "texts":
+            return list(rows)
+        # A Series: one row of a DataFrame.
         return [{str(name): plain(_item(value)) for name, value in rows.items()}]
     if hasattr(rows, "ndim") and hasattr(rows, "tolist"):
-        return list(plain(rows)) if rows.ndim > 1 else [plain(rows)]
+        single = len(contract.inputs[0].shape) if contract.input == "tensor" else 1
+        listed = plain(rows)
+        return [listed] if rows.ndim == single and contract.input != "texts" else list(listed)
     raise UnsupportedSample(
         _("Rows cannot be a {type}.", type=type(rows).__name__),
-        remedy=_("Pass a DataFrame, an array, a list of rows, or one row as a dict."),
+        remedy=_("Pass rows as the sample was: a DataFrame, an array, or a list of rows."),
     )
 
 

@@ -16,6 +16,8 @@ export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
 export type Unseen = 'reject' | 'warn' | 'accept';
 
+export type Input = 'table' | 'array' | 'tensor' | 'records' | 'texts';
+
 /** Something worth telling the user, with the remedy. */
 export interface Finding {
   readonly level: Level;
@@ -69,11 +71,13 @@ export interface Golden {
 /**
  * What goes in, what comes out, and the examples that prove it.
  *
- * `input` is `table` (rows are objects, a DataFrame reaches the model) or `array` (rows are
- * lists of numbers). `unseen` says what happens to a category that the sample did not have.
+ * `input` is the form of the sample (`ekiben.canonical` has the table of forms): rows are objects
+ * for `table` and `records`, lists of numbers for `array`, nested lists for `tensor`, strings
+ * for `texts`. `unseen` says what happens to a category that the sample did not have, `outside`
+ * to a number beyond its range.
  */
 export interface Contract {
-  readonly input: 'table' | 'array';
+  readonly input: Input;
   readonly inputs: readonly Field[];
   readonly outputs: readonly Field[];
   readonly task: string;
@@ -82,6 +86,7 @@ export interface Contract {
   readonly golden: Golden;
   readonly dtype: string;
   readonly unseen: Unseen;
+  readonly outside: Unseen;
   readonly tolerance: Tolerance;
   readonly format: number;
 }

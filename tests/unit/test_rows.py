@@ -9,8 +9,9 @@ import pandas
 import pytest
 from models import applicants, people
 
-from ekiben.fields import array_fields, frame_fields, to_wire
-from ekiben.records import Contract, Golden
+from ekiben.canonical import canonical
+from ekiben.fields import array_fields, frame_fields, sample_fields, to_wire
+from ekiben.records import Contract, Field, Golden
 from ekiben.runtime.contract import check, row_schema, to_data
 from ekiben.runtime.predictor import parse
 from ekiben.runtime.problems import TEXTS, InvalidRows
@@ -173,3 +174,53 @@ def test_the_row_schema_is_a_view_of_the_contract():
     for entry in to_wire(X.head(30), "table", frame_fields(X)):
         validate(entry, row_schema(contract))
     assert "Lima" in row_schema(contract)["properties"]["city"]["enum"]
+
+
+def forms(sample):
+    form, data = canonical(sample)
+    return form, data, sample_fields(form, data)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_tensor_arrives_exactly_as_it_left(dtype):
+    sample = (numpy.random.default_rng(0).random((5, 3, 4, 4)) * 200).astype(dtype)
+    form, data, fields = forms(sample)
+    contract = {**contract_of(numpy.zeros((1, 1))), "input": form, "dtype": dtype}
+    contract["inputs"] = [field.to_json() for field in fields]
+    rows = json.loads(json.dumps(to_wire(data, form, fields)))
+    arrived = to_data(contract, check(contract, rows)[0])
+    assert arrived.dtype == sample.dtype
+    numpy.testing.assert_array_equal(arrived, sample)
+    for row, code in (([[1, 2]], "row_shape"), ([[1], [1, 2]], "row_shape"), ("x", "row_shape")):
+        with pytest.raises(InvalidRows) as caught:
+            check(contract, [rows[0], row])
+        assert [(entry.code, entry.path) for entry in caught.value.problems] == [(code, "$.rows[1]")]
+
+
+def test_texts_and_records_arrive_as_they_left():
+    for sample in (["hello", "世界"], [{"a": 1, "b": "x"}, {"a": 2, "b": "x"}, {"a": 3, "b": "y"}]):
+        form, data, fields = forms(sample)
+        contract = {**contract_of(numpy.zeros((1, 1))), "input": form}
+        contract["inputs"] = [field.to_json() for field in fields]
+        assert to_data(contract, check(contract, list(to_wire(data, form, fields)))[0]) == sample
+    with pytest.raises(InvalidRows) as caught:
+        check({**contract, "input": "texts", "inputs": [Field("text", "str", "text").to_json()]}, ["a", 3])
+    assert caught.value.problems[0].path == "$.rows[1]"
+
+
+def test_polars_and_arrow_tables_become_frames():
+    import polars
+
+    table = polars.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    for sample in (table, table.to_arrow()):
+        form, data = canonical(sample)
+        assert form == "table"
+        assert data.to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_outside_is_what_the_user_chose():
+    contract = contract_of(people(), outside="reject")
+    with pytest.raises(InvalidRows) as caught:
+        check(contract, [row(age=500)])
+    assert caught.value.problems[0].code == "out_of_range"
+    assert check(contract_of(people(), outside="accept"), [row(age=500)])[1] == []

@@ -37,19 +37,24 @@ def check(contract: Contract, rows: Any) -> tuple[list[list[Any]], list[Problem]
         raise InvalidRows([problem("$.rows", "empty_rows")])
     bad: list[Problem] = []
     warnings: list[Problem] = []
-    columns = _table(contract, rows, bad) if contract["input"] == "table" else _array(contract, rows, bad)
+    columns = SHAPES[contract["input"]](contract, rows, bad)
     if bad:
         raise InvalidRows(bad)
+    if contract["input"] == "tensor":
+        return columns, warnings
+    rules = (contract["unseen"], contract["outside"])
     for field, values in zip(contract["inputs"], columns, strict=True):
         for index, value in enumerate(values):
             path = _path(contract, index, field)
-            values[index] = read_value(field, value, path, contract["unseen"], bad, warnings)
+            values[index] = read_value(field, value, path, rules, bad, warnings)
     if bad:
         raise InvalidRows(sorted(bad, key=lambda entry: int(entry.path.split("[")[1].split("]")[0])))
     return columns, warnings
 
 
 def _path(contract: Contract, index: int, field: dict[str, Any]) -> str:
+    if contract["input"] == "texts":
+        return f"$.rows[{index}]"
     if contract["input"] == "array":
         return f"$.rows[{index}][{contract['inputs'].index(field)}]"
     name = field["name"]
@@ -84,11 +89,57 @@ def _array(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
 
 
 
+def _texts(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
+    return [list(rows)]
+
+
+def _tensor(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
+    """Nested lists to one array a row: shape, kind and finiteness are checked array by array."""
+    import numpy
+
+    field = contract["inputs"][0]
+    shape = tuple(field["shape"])
+    limits = numpy.iinfo(field["dtype"]) if field["kind"] == "integer" else None
+    found: list[Any] = []
+    for index, row in enumerate(rows):
+        path = f"$.rows[{index}]"
+        try:
+            array = numpy.array(row)
+        except ValueError:  # lists of unequal length
+            bad.append(problem(path, "row_shape", wanted=list(shape)))
+            continue
+        if array.dtype.kind == "O" and field["nullable"]:
+            array = numpy.array(row, dtype=float)  # None becomes NaN
+        if array.shape != shape:
+            bad.append(problem(path, "row_shape", wanted=list(shape)))
+        elif array.dtype.kind not in KINDS_TAKEN[field["kind"]]:
+            bad.append(problem(path, "wrong_type", value="…", got="list", kind=field["kind"]))
+        elif array.dtype.kind == "f" and not field["nullable"] and not numpy.isfinite(array).all():
+            bad.append(problem(path, "not_finite", value="NaN"))
+        elif limits is not None and (array.min() < limits.min or array.max() > limits.max):
+            bad.append(problem(path, "out_of_dtype", value="…", dtype=field["dtype"]))
+        else:
+            found.append(array)
+    return [found]
+
+
+KINDS_TAKEN = {"number": "fiu", "integer": "iu", "boolean": "b"}
+SHAPES = {"table": _table, "records": _table, "array": _array, "tensor": _tensor, "texts": _texts}
+
+
 def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
-    """The DataFrame (``table``) or array (``array``) that the model was shown at capture, n rows long."""
-    if contract["input"] == "array":
+    """The data that the model was shown at capture, n rows long: DataFrame, array or list."""
+    form = contract["input"]
+    if form == "texts":
+        return columns[0]
+    if form == "records":
+        names = [field["name"] for field in contract["inputs"]]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+    if form in ("array", "tensor"):
         import numpy
 
+        if form == "tensor":
+            return numpy.stack(columns[0]).astype(contract["dtype"])
         return numpy.array(columns, dtype=contract["dtype"]).T.copy()
     from .frames import frame
 
@@ -97,14 +148,16 @@ def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
 
 def row_schema(contract: Contract) -> dict[str, Any]:
     """The JSON Schema of one row: the view of the contract that the OpenAPI page shows."""
+    form = contract["input"]
+    if form == "texts":
+        return {"type": "string"}
+    if form in ("array", "tensor"):
+        schema: dict[str, Any] = {"type": JSON_TYPES[contract["inputs"][0]["kind"]]}
+        sizes = contract["inputs"][0]["shape"] if form == "tensor" else [len(contract["inputs"])]
+        for size in reversed(sizes):
+            schema = {"type": "array", "minItems": size, "maxItems": size, "items": schema}
+        return schema
     shown = {field["name"]: _field_schema(field, contract["unseen"]) for field in contract["inputs"]}
-    if contract["input"] == "array":
-        return {
-            "type": "array",
-            "minItems": len(shown),
-            "maxItems": len(shown),
-            "items": {"type": "number"},
-        }
     return {
         "type": "object",
         "properties": shown,

@@ -34,6 +34,10 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("The row has {got} values, not {wanted}.", "Send {wanted} values in the order of the sample."),
         ("该行有 {got} 个值，应为 {wanted} 个。", "请按样本的顺序发送 {wanted} 个值。"),
     ),
+    "row_shape": (
+        ("The row is not of shape {wanted}.", "Send nested lists of shape {wanted}."),
+        ("该行的形状不是 {wanted}。", "请发送形状为 {wanted} 的嵌套列表。"),
+    ),
     "missing_field": (
         ("The field is missing.", "Add it; it is {kind}."),
         ("缺少该字段。", "请补上该字段；它是{kind}。"),
@@ -66,8 +70,8 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("样本中没有 {value}。", "请发送以下之一：{categories}。"),
     ),
     "out_of_range": (
-        ("{value} lies outside the sample, which goes from {minimum} to {maximum}.", ""),
-        ("{value} 超出样本范围（{minimum} 到 {maximum}）。", ""),
+        ("{value} lies outside the sample, which goes from {minimum} to {maximum}.", "Send a value in that range."),
+        ("{value} 超出样本范围（{minimum} 到 {maximum}）。", "请发送该范围内的值。"),
     ),
     "too_large": (
         ("The request is larger than {limit} bytes.", "Send fewer rows at a time."),

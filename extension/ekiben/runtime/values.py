@@ -29,11 +29,15 @@ def read_value(
     field: dict[str, Any],
     value: Any,
     path: str,
-    unseen: str,
+    rules: tuple[str, str],
     bad: list[Problem],
     warnings: list[Problem],
 ) -> Any:
-    """The value to hand to the model; what is wrong goes to ``bad``, what is odd to ``warnings``."""
+    """The value to hand to the model; what is wrong goes to ``bad``, what is odd to ``warnings``.
+
+    ``rules`` are the contract's ``unseen`` and ``outside``: reject, warn or accept.
+    """
+    unseen, outside = rules
     if missing(value):
         if not field["nullable"]:
             bad.append(problem(path, "missing_value", kind=field["kind"]))
@@ -48,8 +52,9 @@ def read_value(
             (bad if unseen == "reject" else warnings).append(entry)
     elif field["minimum"] is not None and field["kind"] in ("number", "integer"):
         low, high = field["minimum"], field["maximum"]
-        if not low <= found <= high:
-            warnings.append(problem(path, "out_of_range", value=found, minimum=low, maximum=high))
+        if not low <= found <= high and outside != "accept":
+            entry = problem(path, "out_of_range", value=found, minimum=low, maximum=high)
+            (bad if outside == "reject" else warnings).append(entry)
     return found
 
 
