@@ -60,7 +60,9 @@ def wrap(
         status.say(_("capturing {name}", name=chosen))
         record, replay = capture(model, sample, store_name(chosen) if name is None else name, unseen=unseen)
         made = projects.write(projects.render(record), project_dir)
-        status.say(_("replaying {rows} golden examples in a clean process", rows=len(record.contract.golden.rows)))
+        status.say(
+            _("replaying {rows} golden examples in a clean process", rows=len(record.contract.golden.rows))
+        )
         box = Box(record, made, live=model)
         box.replays["kernel"] = replay
         box.replay_process()
@@ -79,7 +81,9 @@ def open_box(tag: str) -> Box:
 
 def variable_name(value: object, namespace: dict[str, Any]) -> str | None:
     """The name under which the caller knows the object."""
-    return next((name for name, found in namespace.items() if found is value and not name.startswith("_")), None)
+    return next(
+        (name for name, found in namespace.items() if found is value and not name.startswith("_")), None
+    )
 
 
 def store_name(name: str) -> str:
@@ -194,7 +198,12 @@ class Box:
             )
         told = json.loads(done.stdout.splitlines()[-1])
         replay = replay_of(
-            "process", told["rows"], told["worst"], told["milliseconds"], told["mismatches"], self.contract.tolerance
+            "process",
+            told["rows"],
+            told["worst"],
+            told["milliseconds"],
+            told["mismatches"],
+            self.contract.tolerance,
         )
         if not replay.passed:
             raise mismatch(replay)
@@ -214,7 +223,10 @@ class Box:
         tolerance = self.contract.tolerance.to_json()
         _worst, differing = compare({"rows": rows, "answers": notebook}, prediction.outputs, tolerance)
         return TryAnswer(
-            prediction=prediction, notebook=notebook, agrees=not differing, through=served.url if served else ""
+            prediction=prediction,
+            notebook=notebook,
+            agrees=not differing,
+            through=served.url if served else "",
         )
 
     def card(self, variable: str = "box") -> CardData:

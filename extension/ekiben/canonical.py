@@ -97,7 +97,8 @@ def _to_pandas(table: Any) -> Any:
         import narwhals
     except ImportError as error:
         raise MissingDependency(
-            _("narwhals is not installed; it reads polars and pyarrow tables."), remedy="%pip install narwhals"
+            _("narwhals is not installed; it reads polars and pyarrow tables."),
+            remedy="%pip install narwhals",
         ) from error
     return narwhals.from_native(table, eager_only=True).to_pandas()
 

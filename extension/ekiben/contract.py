@@ -83,7 +83,11 @@ def _check_fit(data: Any, form: Input, about: Description) -> None:
     width = data.shape[1] if form in ("table", "array") else None
     if about.width is not None and width is not None and width != about.width:
         raise UnsupportedSample(
-            _("The sample has {got} columns, the model was fitted on {wanted}.", got=width, wanted=about.width),
+            _(
+                "The sample has {got} columns, the model was fitted on {wanted}.",
+                got=width,
+                wanted=about.width,
+            ),
             remedy=_("Pass the data that fit was called with, as it was."),
         )
 
@@ -111,4 +115,3 @@ def _tolerance(dtype: str, answers: dict[str, Any]) -> Tolerance:
     if any(name in ("float32", "float16") for name in narrow):
         return Tolerance(relative=1e-5, absolute=1e-7)
     return Tolerance()
-

@@ -155,7 +155,9 @@ def _numeric_field(name: str, values: Any, dtype: str, kind: Kind, gaps: bool = 
     if not len(present):
         return Field(name, dtype, kind, nullable=gaps)
     low, high = plain(present.min()), plain(present.max())
-    return Field(name, dtype, kind, nullable=gaps, minimum=low, maximum=high, counts=_histogram(present, low, high))
+    return Field(
+        name, dtype, kind, nullable=gaps, minimum=low, maximum=high, counts=_histogram(present, low, high)
+    )
 
 
 def _histogram(values: Any, low: float, high: float) -> tuple[int, ...]:

@@ -21,7 +21,9 @@ LOOKED_AT = 2000
 MOST_EXTREMES = 30
 
 
-def choose(data: Any, form: Input, fields: tuple[Field, ...], call: Callable[[Any], dict[str, Any]]) -> list[int]:
+def choose(
+    data: Any, form: Input, fields: tuple[Field, ...], call: Callable[[Any], dict[str, Any]]
+) -> list[int]:
     """Row numbers, ascending: extremes of every number, every category and class, gaps, random ones.
 
     The choice is the same for the same sample: the random rows come from a fixed seed.

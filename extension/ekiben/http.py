@@ -21,7 +21,7 @@ def post_rows(url: str, rows: list[Any], timeout: float = 60.0) -> dict[str, Any
     headers = {"Content-Type": "application/json", "Accept-Language": language().replace("_", "-")}
     request = Request(f"{url}/predict", json.dumps({"rows": rows}).encode(), headers)
     try:
-        with urlopen(request, timeout=timeout) as response:  # noqa: S310 - the caller's own service
+        with urlopen(request, timeout=timeout) as response:
             answer: dict[str, Any] = json.loads(response.read())
             return answer
     except HTTPError as error:

@@ -26,7 +26,9 @@ def wire_rows(rows: Any, contract: Contract) -> list[Any]:
     if bases(rows) & {"polars.DataFrame", "pyarrow.Table", "torch.Tensor"}:
         rows = canonical(rows)[1]
     if isinstance(rows, (list, tuple)):
-        return [plain(row) if isinstance(row, (list, tuple)) or hasattr(row, "tolist") else row for row in rows]
+        return [
+            plain(row) if isinstance(row, (list, tuple)) or hasattr(row, "tolist") else row for row in rows
+        ]
     if hasattr(rows, "columns") and hasattr(rows, "iloc"):
         return _frame_rows(rows, contract)
     if hasattr(rows, "to_frame") and hasattr(rows, "index"):

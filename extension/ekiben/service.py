@@ -66,7 +66,14 @@ def start(
     )
     file = _file(identity)
     paths.write_atomic(file, json.dumps(record.to_json()))
-    command = [sys.executable, "-m", "runtime.serve", f"service:{class_name(model.name)}", "--record", str(file)]
+    command = [
+        sys.executable,
+        "-m",
+        "runtime.serve",
+        f"service:{class_name(model.name)}",
+        "--record",
+        str(file),
+    ]
     environment = {**os.environ, "BENTOML_DO_NOT_TRACK": os.environ.get("BENTOML_DO_NOT_TRACK", "True")}
     environment.pop("PORT", None)
     with log.open("wb") as output:
@@ -143,13 +150,15 @@ def wait_ready(url: str, problem: Callable[[], str | None], timeout: float) -> N
         if trouble:
             raise ServiceFailed(trouble, where=url)
         try:
-            with urlopen(f"{url}/readyz", timeout=2) as response:  # noqa: S310 - our own address
+            with urlopen(f"{url}/readyz", timeout=2) as response:
                 if response.status == 200:
                     return
         except (URLError, OSError):
             pass  # not listening yet: that is what is waited for
         if time.monotonic() > deadline:
-            raise ServiceFailed(_("The service was not ready within {seconds} s.", seconds=round(timeout)), where=url)
+            raise ServiceFailed(
+                _("The service was not ready within {seconds} s.", seconds=round(timeout)), where=url
+            )
         time.sleep(0.1)
 
 
@@ -198,9 +207,7 @@ def forget(identity: str) -> None:
     """
     server = find(identity)
     if server.record.state in ("starting", "ready"):
-        raise EkibenError(
-            _("The service still runs."), where=server.record.id, remedy=_("Stop it first.")
-        )
+        raise EkibenError(_("The service still runs."), where=server.record.id, remedy=_("Stop it first."))
     _file(server.record.id).unlink(missing_ok=True)
 
 

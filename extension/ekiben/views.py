@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -14,7 +15,7 @@ QUIET = 'style="opacity:.75"'
 SHOWN = 10
 
 
-def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A plain table; cells are escaped here."""
     head = "".join(f"<th {CELL}>{escape(name)}</th>" for name in columns)
     body = "".join(
@@ -27,7 +28,8 @@ def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
     """The card without its form: model, contract, proof."""
     facts = f"{model.estimator} · {task(model.contract)} · {storage(model.storage)}"
     findings = "".join(
-        f"<p>{escape(finding.message)} <span {QUIET}>{escape(finding.remedy)}</span></p>" for finding in model.findings
+        f"<p>{escape(finding.message)} <span {QUIET}>{escape(finding.remedy)}</span></p>"
+        for finding in model.findings
     )
     return (
         f"<div><p><b>{escape(model.tag)}</b><br><span {QUIET}>{escape(facts)}</span></p>{findings}"
@@ -38,7 +40,8 @@ def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
 def contract_html(contract: Contract) -> str:
     """Fields as a table."""
     rows = [
-        (field.name, field.dtype, _("allowed") if field.nullable else "–", seen(field)) for field in contract.inputs
+        (field.name, field.dtype, _("allowed") if field.nullable else "–", seen(field))
+        for field in contract.inputs
     ]
     return table((_("field"), _("type"), _("missing"), _("in the sample")), rows)
 
@@ -76,8 +79,14 @@ def prediction_html(prediction: Prediction) -> str:
         (str(index), str(answer), *((f"{share:.3f}" for share in shares[index]) if shares else ()))
         for index, answer in enumerate(answers[:SHOWN])
     ]
-    more = f"<p {QUIET}>" + escape(_("{n} rows more", n=len(answers) - SHOWN)) + "</p>" if len(answers) > SHOWN else ""
-    notes = "".join(f"<p>⚠ {escape(entry.path)}: {escape(entry.message)}</p>" for entry in prediction.warnings[:SHOWN])
+    more = (
+        f"<p {QUIET}>" + escape(_("{n} rows more", n=len(answers) - SHOWN)) + "</p>"
+        if len(answers) > SHOWN
+        else ""
+    )
+    notes = "".join(
+        f"<p>⚠ {escape(entry.path)}: {escape(entry.message)}</p>" for entry in prediction.warnings[:SHOWN]
+    )
     return f"{table(columns, rows)}{more}{notes}<p {QUIET}>{prediction.milliseconds:.1f} ms</p>"
 
 

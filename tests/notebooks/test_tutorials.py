@@ -10,7 +10,6 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
-
 from ekiben import service
 
 pytestmark = pytest.mark.papermill

@@ -19,11 +19,20 @@ from playwright.sync_api import Browser, Page, Route
 
 TOKEN = "ekiben-tests"
 PREFIX = "/hub/user/"
-SILENT = (
-    "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking "
-    "--disable-component-update --disable-default-apps --disable-sync --no-first-run --no-pings "
-    "--disable-domain-reliability --proxy-server=direct:// --proxy-bypass-list=*"
-).split()
+SILENT = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+    "--disable-domain-reliability",
+    "--proxy-server=direct://",
+    "--proxy-bypass-list=*",
+]
 
 
 @dataclass(frozen=True)
@@ -39,10 +48,13 @@ class Lab:
 def browser_type_launch_args() -> dict[str, object]:
     """Debian's Chromium, which speaks to this machine only."""
     found = os.environ.get("EKIBEN_CHROMIUM") or next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
+        None,
     )
     if not found:
-        pytest.fail("The browser tests need Chromium: apt-get install chromium, or set EKIBEN_CHROMIUM to one.")
+        pytest.fail(
+            "The browser tests need Chromium: apt-get install chromium, or set EKIBEN_CHROMIUM to one."
+        )
     hosts = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
     return {"executable_path": found, "args": [*SILENT, hosts]}
 

@@ -6,9 +6,8 @@ import re
 import shutil
 
 import pytest
-from playwright.sync_api import expect
-
 from ekiben import service
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -135,13 +134,16 @@ def test_models_are_seen_while_a_cell_runs(tutorial):
             });
         }"""
     )
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    )
     panel(page).get_by_role("button", name="Look again").click()
     expect(panel(page).locator('[data-model="clf"]')).to_be_visible(timeout=5_000)
     status = page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status")
     assert status == "busy"
     page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", timeout=30_000
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'",
+        timeout=30_000,
     )
 
 

@@ -8,17 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ekiben
 import numpy
 import pytest
+from ekiben.capture import capture, load_model, models
+from ekiben.errors import EkibenError, InvalidName, NotFound, ReplayMismatch, UnsupportedModel
+from ekiben.project import render, templates_folder, write
 from models import applicants, diabetes, iris
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
-
-import ekiben
-from ekiben.capture import capture, load_model, models
-from ekiben.errors import EkibenError, InvalidName, NotFound, ReplayMismatch, UnsupportedModel
-from ekiben.project import render, templates_folder, write
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +131,13 @@ def test_the_service_is_short_and_readable(captured):
     assert len(project.files["service.py"].splitlines()) <= 30
     compile(project.files["service.py"], "service.py", "exec")
     assert not any("ekiben." in text for path, text in project.files.items() if path.startswith("runtime/"))
-    assert set(project.files) >= {"service.py", "requirements.txt", "README.md", "bentofile.yaml", "test_golden.py"}
+    assert set(project.files) >= {
+        "service.py",
+        "requirements.txt",
+        "README.md",
+        "bentofile.yaml",
+        "test_golden.py",
+    }
     assert json.loads(project.files["contract.json"]) == captured[0].contract.to_json()
 
 

@@ -7,14 +7,13 @@ import json
 import numpy
 import pandas
 import pytest
-from models import applicants, diabetes, iris, people
-
 from ekiben import contract as contracts
 from ekiben.capture import load_adapter
 from ekiben.errors import UnsupportedSample
 from ekiben.fields import array_fields, frame_fields
 from ekiben.frameworks.sklearn import Sklearn
 from ekiben.records import Contract
+from models import applicants, diabetes, iris, people
 
 
 def infer(model, sample):

@@ -7,14 +7,13 @@ import json
 import numpy
 import pandas
 import pytest
-from models import applicants, people
-
 from ekiben.canonical import canonical
 from ekiben.fields import array_fields, frame_fields, sample_fields, to_wire
 from ekiben.records import Contract, Field, Golden
 from ekiben.runtime.contract import check, row_schema, to_data
 from ekiben.runtime.predictor import parse
 from ekiben.runtime.problems import TEXTS, InvalidRows
+from models import people
 
 
 def contract_of(sample, **changes):
@@ -61,7 +60,9 @@ def test_nullable_and_object_columns_keep_their_gaps():
             "flag": pandas.array([True, None, False, True], dtype="boolean"),
             "nan": pandas.Series(["a", numpy.nan, "a", "b"], dtype=object),
             "none": pandas.Series(["a", None, "a", "b"], dtype=object),
-            "moment": pandas.to_datetime(["2024-01-01T00:00:00Z", None, "2024-06-01T00:00:00Z", "2024-07-01T12:30:00Z"], utc=True),
+            "moment": pandas.to_datetime(
+                ["2024-01-01T00:00:00Z", None, "2024-06-01T00:00:00Z", "2024-07-01T12:30:00Z"], utc=True
+            ),
         }
     )
     arrived = travelled(frame, contract_of(frame))
@@ -131,7 +132,7 @@ def test_out_of_range_is_a_warning_and_unseen_is_what_the_user_chose():
 
 
 def test_array_rows_are_lists_of_the_right_width():
-    contract = contract_of(numpy.zeros((2, 3)) + [[1], [2]])
+    contract = contract_of(numpy.array([[1.0, 1, 1], [2, 2, 2]]))
     for rows, code in (([[1, 2]], "row_width"), ([{"x0": 1}], "row_type"), ([[1, 2, "3"]], "wrong_type")):
         with pytest.raises(InvalidRows) as caught:
             check(contract, rows)
@@ -169,7 +170,7 @@ def test_every_text_is_there_in_both_languages_with_the_same_places():
 def test_the_row_schema_is_a_view_of_the_contract():
     from jsonschema import validate
 
-    model, X = applicants()
+    X = people()
     contract = contract_of(X)
     for entry in to_wire(X.head(30), "table", frame_fields(X)):
         validate(entry, row_schema(contract))

@@ -13,14 +13,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import ekiben
 import psutil
 import pytest
-from models import applicants, iris
-
-import ekiben
 from ekiben import paths, service
 from ekiben.errors import EkibenError, InvalidRows, NotFound, ReplayMismatch, ServiceFailed
 from ekiben.project import render, write
+from models import applicants, iris
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +89,11 @@ def test_a_missing_field_an_empty_list_and_rubbish_get_400(server):
     del row["age"]
     status, body = call(server, json.dumps({"rows": [row]}).encode())
     assert (status, body["problems"][0]["code"]) == (400, "missing_field")
-    for content, code in ((b'{"rows": []}', "empty_rows"), (os.urandom(1000), "not_json"), (b"[" * 10**6, "not_json")):
+    for content, code in (
+        (b'{"rows": []}', "empty_rows"),
+        (os.urandom(1000), "not_json"),
+        (b"[" * 10**6, "not_json"),
+    ):
         status, body = call(server, content)
         assert (status, body["problems"][0]["code"]) == (400, code)
 
@@ -174,7 +177,10 @@ def test_a_tampered_golden_example_is_told_with_both_answers(box, server):
 
 def test_stop_ends_every_process_and_the_record_and_keeps_the_log(box):
     started = box.serve()
-    family = [psutil.Process(started.record.pid), *psutil.Process(started.record.pid).children(recursive=True)]
+    family = [
+        psutil.Process(started.record.pid),
+        *psutil.Process(started.record.pid).children(recursive=True),
+    ]
     started.stop()
     assert not [process for process in family if process.is_running() and process.status() != "zombie"]
     assert started.record.id not in [record.id for record in service.servers()]

@@ -88,7 +88,6 @@ def _array(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
     return [] if bad else [[row[position] for row in rows] for position in range(width)]
 
 
-
 def _texts(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
     return [list(rows)]
 
@@ -186,4 +185,3 @@ def Row(path: str | Path) -> Any:
 
     contract = json.loads(Path(path).read_text(encoding="utf-8"))
     return Annotated[Any, WithJsonSchema(row_schema(contract))]
-

@@ -16,7 +16,9 @@ from .page import index
 from .predictor import dumps, parse
 from .problems import InvalidRows, problem
 
-App = Callable[[dict[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[None]]], Awaitable[None]]
+App = Callable[
+    [dict[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[None]]], Awaitable[None]
+]
 
 #: The largest body of a request in bytes.
 LIMIT = 8 * 1024 * 1024

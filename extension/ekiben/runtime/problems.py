@@ -70,7 +70,10 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("样本中没有 {value}。", "请发送以下之一：{categories}。"),
     ),
     "out_of_range": (
-        ("{value} lies outside the sample, which goes from {minimum} to {maximum}.", "Send a value in that range."),
+        (
+            "{value} lies outside the sample, which goes from {minimum} to {maximum}.",
+            "Send a value in that range.",
+        ),
         ("{value} 超出样本范围（{minimum} 到 {maximum}）。", "请发送该范围内的值。"),
     ),
     "too_large": (

@@ -21,7 +21,9 @@ if __package__ in (None, ""):
 Answers = dict[str, Any]
 
 
-def compare(golden: dict[str, Any], got: Answers, tolerance: dict[str, float]) -> tuple[float, list[dict[str, Any]]]:
+def compare(
+    golden: dict[str, Any], got: Answers, tolerance: dict[str, float]
+) -> tuple[float, list[dict[str, Any]]]:
     """The worst difference and the rows that differ (``row``, ``output``, ``sent``, ``expected``, ``got``).
 
     Numbers agree when ``|a - b| <= absolute + relative * |b|``; everything else when it is equal, and
@@ -72,7 +74,7 @@ def post(url: str, rows: list[Any], timeout: float = 60.0) -> Answers:
     """POST ``rows`` to ``url``/predict and read the answer."""
     body = json.dumps({"rows": rows}).encode()
     request = Request(f"{url.rstrip('/')}/predict", body, {"Content-Type": "application/json"})
-    with urlopen(request, timeout=timeout) as response:  # noqa: S310 - the caller chose the address
+    with urlopen(request, timeout=timeout) as response:
         answer: Answers = json.loads(response.read())
     return answer
 

@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (SystemExit, KeyboardInterrupt):
         record.remove()
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a service raises is told in its record
         traceback.print_exc()
         record.tell(state="failed", message=f"{type(error).__name__}: {error}")
         return 1
