@@ -19,6 +19,7 @@ from ekiben.protocols import Framework, Saved
 from ekiben.records import Contract, Finding, Mismatch, Model, Replay, Tolerance, Unseen
 from ekiben.registry import framework, framework_for
 from ekiben.requirements import pinned
+from ekiben.runtime.contract import check, to_data
 from ekiben.runtime.predictor import Predictor
 from ekiben.runtime.replay import compare
 from ekiben.words import _
@@ -43,18 +44,13 @@ def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", so
         raise UnsupportedModel(
             _("The {type} is not fitted yet.", type=type(model).__name__), remedy=_("Call fit first, then wrap it.")
         )
-    if not hasattr(model, "predict"):
-        raise UnsupportedModel(
-            _("The {type} has no predict.", type=type(model).__name__),
-            remedy=_("Join it with the model that follows it: make_pipeline(transformer, model)."),
-        )
     adapter = load_adapter(taken)
     contract = contracts.infer(sample, lambda data: dict(adapter.call(model, data)), about, unseen=unseen)
     bentoml = _bentoml()
     labels = {"made-by": "ekiben", "framework": taken.name}
     with bentoml.models.create(name, labels=labels) as entry:
         folder = Path(entry.path)
-        saved = taken.save(model, folder)
+        saved = taken.save(model, folder, _example(contract))
         record = _record(entry.tag, taken, about.estimator, saved, contract, folder, source)
         _write(folder, record)
         replay = replay_here(folder, record, "kernel", adapter)
@@ -171,6 +167,13 @@ def load_adapter(taken: Framework) -> Any:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _example(contract: Contract) -> Any:
+    """The golden rows as they reach the model."""
+    data = contract.to_json()
+    columns, _warnings = check(data, data["golden"]["rows"])
+    return to_data(data, columns)
 
 
 def _bentoml() -> Any:

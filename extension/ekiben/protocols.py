@@ -61,7 +61,14 @@ class Saved:
 
 @runtime_checkable
 class Framework(Protocol):
-    """Takes models of one library. Found by the object's classes, never by importing the library."""
+    """Takes models of one library. Found by the object's classes, never by importing the library.
+
+    Where several plugins take an object, the nearest wins: an XGBClassifier is XGBoost's before it is
+    scikit-learn's. A plugin says how near it is with an attribute ``classes``, the full names of the
+    classes that it knows (``("sklearn.base.BaseEstimator",)``): the earlier one of them stands in
+    ``type(model).__mro__``, the nearer. A plugin without it is nearer than all.
+    ``("builtins.object",)`` is the last resort.
+    """
 
     name: str
 
@@ -71,8 +78,12 @@ class Framework(Protocol):
     def describe(self, model: object) -> Description:
         """What the model says of itself."""
 
-    def save(self, model: object, folder: Path) -> Saved:
-        """Writes the model into ``folder``, in the safest form that the library has."""
+    def save(self, model: object, folder: Path, example: Any) -> Saved:
+        """Writes the model into ``folder``, in the safest form that the library has.
+
+        ``example`` is what the model is called with, a few dozen rows of the sample (a DataFrame, an
+        array or a list, as in ``call``), for libraries that keep a model by tracing it.
+        """
 
     def adapter(self) -> Path:
         """The Python file that travels as ``runtime/adapter.py``.
@@ -81,6 +92,18 @@ class Framework(Protocol):
         ``data`` is a DataFrame or array of n rows and ``answers`` maps names to sequences of n.
         The adapter imports the standard library and the model's own library only.
         """
+
+
+def lineage(model: object) -> tuple[str, ...]:
+    """``module.Class`` of each class that the object is of, the nearest first; a class has none."""
+    if isinstance(model, type):
+        return ()
+    return tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in type(model).__mro__)
+
+
+def knows(classes: tuple[str, ...], model: object) -> bool:
+    """Whether the object is of one of ``classes`` (full names): what most plugins' ``matches`` asks."""
+    return not set(classes).isdisjoint(lineage(model))
 
 
 @runtime_checkable

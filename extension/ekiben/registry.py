@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from ekiben.errors import NotFound, UnsupportedModel
-from ekiben.protocols import GROUPS, Builder, Framework
+from ekiben.protocols import GROUPS, Builder, Framework, lineage
 from ekiben.words import _
 
 
@@ -46,12 +46,17 @@ def builder(name: str) -> Builder:
 
 
 def framework_of(model: object) -> Framework | None:
-    """The framework that takes ``model``, or None."""
-    for name in names("framework"):
-        candidate = framework(name)
-        if candidate.matches(model):
-            return candidate
-    return None
+    """The framework that takes ``model``, the nearest one where several do, or None."""
+    takers = (candidate for candidate in map(framework, names("framework")) if candidate.matches(model))
+    kinds = lineage(model)
+
+    def distance(taker: Framework) -> int:
+        classes = getattr(taker, "classes", None)
+        if classes is None:
+            return -1
+        return next((place for place, kind in enumerate(kinds) if kind in classes), len(kinds))
+
+    return min(takers, key=distance, default=None)
 
 
 def framework_for(model: object) -> Framework:

@@ -20,6 +20,7 @@ class Sklearn:
     """Takes whatever derives from scikit-learn's BaseEstimator."""
 
     name = "sklearn"
+    classes = ("sklearn.base.BaseEstimator",)
 
     def matches(self, model: object) -> bool:
         """Looks at the names of the classes only."""
@@ -28,7 +29,16 @@ class Sklearn:
         )
 
     def describe(self, model: Any) -> Description:
-        """Task, classes and columns as the estimator recorded them."""
+        """Task, classes and columns as the estimator recorded them.
+
+        Raises:
+            UnsupportedModel: it has no ``predict``.
+        """
+        if not hasattr(model, "predict"):
+            raise UnsupportedModel(
+                _("The {type} has no predict.", type=type(model).__name__),
+                remedy=_("Join it with the model that follows it: make_pipeline(transformer, model)."),
+            )
         return Description(
             estimator=_estimator_name(model),
             task=_task(model),
@@ -39,7 +49,7 @@ class Sklearn:
             parts=tuple(_parts(model)),
         )
 
-    def save(self, model: Any, folder: Path) -> Saved:
+    def save(self, model: Any, folder: Path, example: Any) -> Saved:
         """``model.skops``, or ``model.pkl`` where skops is missing or cannot keep it."""
         imports = ("sklearn", *_modules(model))
         if not find_spec("skops"):

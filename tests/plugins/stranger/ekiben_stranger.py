@@ -18,7 +18,7 @@ class Stranger:
     def describe(self, model: Any) -> Description:
         return Description(estimator=type(model).__name__, task="classification", fitted=True)
 
-    def save(self, model: Any, folder: Path) -> Saved:
+    def save(self, model: Any, folder: Path, example: Any) -> Saved:
         (folder / "limit.json").write_text(json.dumps(model.limit))
         return Saved(storage="json", imports=("stranger",))
 
