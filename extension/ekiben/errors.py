@@ -5,6 +5,7 @@
     EkibenError
     ├── UnsupportedModel      no framework takes the object, or it is not fitted
     ├── UnsupportedSample     the sample cannot become a contract
+    ├── NotCarried            a name that the model's code needs cannot leave the notebook
     ├── MissingDependency     a library that the verb needs is not installed
     ├── InvalidName           a model name, a tag or an image reference is malformed
     ├── InvalidRows           rows for a prediction break the contract
@@ -60,6 +61,10 @@ class UnsupportedModel(EkibenError):
 
 class UnsupportedSample(EkibenError):
     """The sample cannot become a contract."""
+
+
+class NotCarried(EkibenError):
+    """A name that the model's code needs cannot leave the notebook; ``where`` is its cell and line."""
 
 
 class MissingDependency(EkibenError):

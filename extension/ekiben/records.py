@@ -123,11 +123,31 @@ class Contract(Record):
 
 
 @dataclass(frozen=True)
+class Piece(Record):
+    """One thing of the notebook that the model's code needs, or that was looked at and left.
+
+    ``kind`` is ``function``, ``class``, ``import``, ``constant``, ``object``, ``module`` or ``file``;
+    ``how`` is ``source`` (as it was written), ``value`` (as it was in the kernel), ``kept`` (a saved
+    object beside the module), ``copied`` (a file) or ``left``. ``place`` names cell and line; it is
+    empty where there is none. ``note`` says why.
+    """
+
+    name: str
+    kind: str
+    how: str
+    place: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Model(Record):
     """A captured model: what the BentoML store holds under ``tag``.
 
     ``storage`` is how the object is kept (``skops``, ``cloudpickle``, …) and ``trusted`` the types
-    that loading it may make besides the library's own; ``options`` is the adapter's own. ``requirements`` are pinned lines for pip.
+    that loading it may make besides the library's own;
+    ``options`` is the adapter's own. ``requirements`` are pinned lines for pip.
+    ``source`` is the notebook's own code that the model needs, the text of the module ``code_module``
+    (both empty where it needs none), and ``carried`` tells it piece by piece.
     """
 
     name: str
@@ -144,6 +164,8 @@ class Model(Record):
     options: dict[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     source: str = ""
+    code_module: str = ""
+    carried: tuple[Piece, ...] = ()
     created: str = ""
     bytes: int = 0
     format: int = FORMAT
@@ -156,12 +178,16 @@ class Model(Record):
 
 @dataclass(frozen=True)
 class Project(Record):
-    """The generated service: rendered text by path. ``folder`` is empty until it is written."""
+    """The generated service: rendered text by path. ``folder`` is empty until it is written.
+
+    ``copies`` are the files that are no text: path in the project → where it lies on this machine.
+    """
 
     name: str
     files: dict[str, str]
     model: str
     folder: str = ""
+    copies: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

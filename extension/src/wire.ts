@@ -92,10 +92,29 @@ export interface Contract {
 }
 
 /**
+ * One thing of the notebook that the model's code needs, or that was looked at and left.
+ *
+ * `kind` is `function`, `class`, `import`, `constant`, `object`, `module` or `file`;
+ * `how` is `source` (as it was written), `value` (as it was in the kernel), `kept` (a saved
+ * object beside the module), `copied` (a file) or `left`. `place` names cell and line; it is
+ * empty where there is none. `note` says why.
+ */
+export interface Piece {
+  readonly name: string;
+  readonly kind: string;
+  readonly how: string;
+  readonly place: string;
+  readonly note: string;
+}
+
+/**
  * A captured model: what the BentoML store holds under `tag`.
  *
  * `storage` is how the object is kept (`skops`, `cloudpickle`, …) and `trusted` the types
- * that loading it may make besides the library's own; `options` is the adapter's own. `requirements` are pinned lines for pip.
+ * that loading it may make besides the library's own;
+ * `options` is the adapter's own. `requirements` are pinned lines for pip.
+ * `source` is the notebook's own code that the model needs, the text of the module `code_module`
+ * (both empty where it needs none), and `carried` tells it piece by piece.
  */
 export interface Model {
   readonly name: string;
@@ -112,17 +131,24 @@ export interface Model {
   readonly options: Readonly<Record<string, Json>>;
   readonly findings: readonly Finding[];
   readonly source: string;
+  readonly code_module: string;
+  readonly carried: readonly Piece[];
   readonly created: string;
   readonly bytes: number;
   readonly format: number;
 }
 
-/** The generated service: rendered text by path. `folder` is empty until it is written. */
+/**
+ * The generated service: rendered text by path. `folder` is empty until it is written.
+ *
+ * `copies` are the files that are no text: path in the project → where it lies on this machine.
+ */
 export interface Project {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
   readonly model: string;
   readonly folder: string;
+  readonly copies: Readonly<Record<string, string>>;
 }
 
 /** One golden row that a station answered otherwise. `row` counts from 0. */
