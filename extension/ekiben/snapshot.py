@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ekiben import __version__, words
+from ekiben.errors import EkibenError
 from ekiben.protocols import Description, Framework
 from ekiben.records import BoxVariable, ModelVariable, SampleVariable, Snapshot
 from ekiben.registry import framework_of
@@ -43,7 +44,8 @@ class _Found(NamedTuple):
     value: object
     framework: Framework
     description: Description | None
-    trouble: str
+    problem: str = ""
+    remedy: str = ""
 
 
 def look(namespace: Mapping[str, Any], language: str | None = None) -> Look:
@@ -78,7 +80,9 @@ def snapshot(namespace: Mapping[str, Any]) -> Snapshot:
             frameworks[kind] = _framework(value)
         framework = frameworks[kind]
         if framework is not None and id(value) not in models:
-            models[id(value)] = _describe(name, value, framework)
+            model = _describe(name, value, framework)
+            if model is not None:
+                models[id(value)] = model
     owners = _owners(models.values())
     return Snapshot(
         ekiben=__version__,
@@ -95,16 +99,23 @@ def _framework(value: object) -> Framework | None:
     # An object may answer any question with an exception of its own; then it is no model.
     try:
         return framework_of(value)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return None
 
 
-def _describe(name: str, value: object, framework: Framework) -> _Found:
+def _describe(name: str, value: object, framework: Framework) -> _Found | None:
+    """The model, or None where the last resort would have to take any object for one."""
+    last_resort = "builtins.object" in getattr(framework, "classes", ())
+    if last_resort and not any("predict" in vars(kind) for kind in type(value).__mro__):
+        return None
     try:
-        return _Found(name, value, framework, framework.describe(value), "")
+        return _Found(name, value, framework, framework.describe(value))
+    except EkibenError as error:
+        return None if last_resort else _Found(name, value, framework, None, error.message, error.remedy)
     # A half-made object or a stranger's plugin must not hide the other variables.
-    except Exception as error:
-        return _Found(name, value, framework, None, f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001
+        told = f"{type(error).__name__}: {error}"
+        return _Found(name, value, framework, None, _("it could not be described: {error}", error=told))
 
 
 def _owners(models: Iterable[_Found]) -> dict[int, str]:
@@ -137,9 +148,7 @@ def _model(found: _Found, tables: list[Table], owners: dict[int, str]) -> ModelV
 def _problem(found: _Found, samples: tuple[SampleVariable, ...]) -> tuple[str, str]:
     about = found.description
     if about is None:
-        return _("it could not be described: {error}", error=found.trouble), ""
-    if about.task == "transformation" or not _predicts(found.value):
-        return _("it has no predict"), _("put it in a pipeline with a model, and wrap the pipeline")
+        return found.problem, found.remedy
     if not about.fitted:
         return _("it is not fitted"), _("call fit first")
     if samples:
@@ -150,8 +159,3 @@ def _problem(found: _Found, samples: tuple[SampleVariable, ...]) -> tuple[str, s
     if about.width == 1:
         return _("no variable here has the 1 column it was fitted with"), remedy
     return _("no variable here has the {n} columns it was fitted with", n=about.width), remedy
-
-
-def _predicts(value: object) -> bool:
-    """Whether the class has ``predict``; the object itself is not asked, since that may run its code."""
-    return any("predict" in vars(kind) for kind in type(value).__mro__)

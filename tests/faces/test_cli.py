@@ -220,6 +220,7 @@ def test_a_failing_build_says_why(iris_box: Box) -> None:
     assert (done.returncode, event["event"], event["type"]) == (1, "error", "NotFound")
 
 
+@pytest.mark.slow
 @pytest.mark.container
 def test_build_proves_an_image(iris_box: Box, container_rig: Rig) -> None:
     done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:proven", limit=600)

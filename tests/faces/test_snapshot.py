@@ -19,6 +19,7 @@ from jupyter_client.manager import KernelManager
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -103,6 +104,20 @@ def test_what_people_do_not_name_is_left_out(iris: pd.DataFrame, fitted: Logisti
     assert found.samples == ()
 
 
+def test_texts_and_records_for_a_model_that_reads_them() -> None:
+    texts, labels = ["a good day", "a bad day", "good"], ["yes it is", "no it is not", "yes"]
+    clf = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, labels)
+    namespace = {"y": labels, "columns": ["text", "label"], "X_test": np.array(texts), "clf": clf}
+    namespace |= {"X_train": pd.Series(texts), "records": [{"a": 1.0}], "numbers": [1, 2, 3]}
+    found = only(namespace)
+    assert names(found) == ["X_train", "X_test", "records"]
+    assert (found.samples[0].type, found.samples[0].rows, found.samples[0].columns) == ("Series", 3, 1)
+
+
+def test_tables_that_wrap_would_refuse_are_no_samples(fitted: LogisticRegression) -> None:
+    assert names(only({"words": np.array([["a", "b", "c", "d"]]), "clf": fitted})) == []
+
+
 def test_the_parts_of_a_model(iris: pd.DataFrame) -> None:
     table = iris.iloc[:, :4]
     scaler, forest = StandardScaler(), RandomForestClassifier(n_estimators=2)
@@ -132,7 +147,7 @@ def test_problems_come_with_a_remedy(iris: pd.DataFrame, fitted: LogisticRegress
     assert lonely.problem == "no variable here has the 4 columns it was fitted with"
     assert "X_train" in lonely.remedy
     scaler = only({"scaler": StandardScaler().fit(table), "X": table})
-    assert scaler.problem == "it has no predict" and scaler.remedy
+    assert "no predict" in scaler.problem and scaler.remedy
 
 
 def test_chinese_and_the_kernel_speaks_it_from_then_on(fitted: LogisticRegression) -> None:
