@@ -105,6 +105,7 @@ def test_predict(iris_box: Box, iris_server: RunningServer, tmp_path: Path) -> N
     assert json.loads(ekiben("predict", "faces-iris", "-", given=json.dumps([ROW])).stdout)["predictions"]
 
 
+@pytest.mark.slow
 def test_predict_of_a_model_that_is_not_served(iris_box: Box) -> None:
     """Without a record of the service in the runtime directory the model itself answers."""
     done = ekiben("predict", "faces-iris", "-", given=json.dumps(ROW), JUPYTER_RUNTIME_DIR="/nonexistent")
@@ -134,6 +135,7 @@ def test_errors_in_chinese() -> None:
     assert done.returncode == 1 and not done.stderr.splitlines()[0].isascii()
 
 
+@pytest.mark.slow
 def test_serve_in_the_foreground_until_ctrl_c(iris_box: Box) -> None:
     process = subprocess.Popen(
         [*COMMAND, "serve", iris_box.model.tag], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -147,6 +149,7 @@ def test_serve_in_the_foreground_until_ctrl_c(iris_box: Box) -> None:
     assert identity not in [one.id for one in service.servers()]
 
 
+@pytest.mark.slow
 def test_serve_detached_and_stop(iris_box: Box) -> None:
     done = ekiben("serve", "faces-iris", "--detach")
     assert done.returncode == 0, done.stderr
@@ -157,6 +160,7 @@ def test_serve_detached_and_stop(iris_box: Box) -> None:
     assert identity not in [one.id for one in service.servers()]
 
 
+@pytest.mark.slow
 def test_serve_ends_when_it_is_stopped_elsewhere(iris_box: Box, fresh_home: Path) -> None:
     runtime = {
         "JUPYTER_RUNTIME_DIR": str(fresh_home / "runtime"),

@@ -175,6 +175,7 @@ def test_a_tampered_golden_example_is_told_with_both_answers(box, server):
     assert (entry.row, entry.expected, entry.got) == (3, other, golden.answers["predictions"][3])
 
 
+@pytest.mark.slow
 def test_stop_ends_every_process_and_the_record_and_keeps_the_log(box):
     started = box.serve()
     family = [
@@ -190,6 +191,7 @@ def test_stop_ends_every_process_and_the_record_and_keeps_the_log(box):
         started.predict(box.contract.golden.rows[0])
 
 
+@pytest.mark.slow
 def test_two_services_of_one_model_do_not_disturb_each_other(box, server):
     with box.serve() as other:
         assert other.url != server.url
@@ -197,6 +199,7 @@ def test_two_services_of_one_model_do_not_disturb_each_other(box, server):
     assert server.replay().passed
 
 
+@pytest.mark.slow
 def test_a_service_outlives_its_kernel_and_stays_listed(box):
     """The parent is killed without warning; the service goes on and anybody can stop it."""
     code = (
@@ -214,6 +217,7 @@ def test_a_service_outlives_its_kernel_and_stays_listed(box):
     assert not paths.alive(orphan.record.pid, orphan.record.birth)
 
 
+@pytest.mark.slow
 def test_a_service_that_is_killed_is_told_as_failed_until_dismissed(box):
     started = box.serve()
     os.kill(started.record.pid, signal.SIGKILL)
@@ -249,6 +253,7 @@ def test_a_crash_on_start_tells_the_logs_end_and_leaves_nothing(box, tmp_path):
     service.forget(left[0].id)
 
 
+@pytest.mark.slow
 def test_a_hung_start_is_ended_in_time(box, tmp_path):
     project = broken(box, tmp_path, "import time; time.sleep(600)")
     with pytest.raises(ServiceFailed, match="not ready within 4 s"):
