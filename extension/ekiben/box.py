@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 from ekiben import project as projects
 from ekiben import service
 from ekiben.capture import capture, load_adapter, load_model, mismatch, replay_here, replay_of
+from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
 from ekiben.errors import MissingDependency, ServiceFailed
 from ekiben.http import invalid
 from ekiben.image import BuiltImage, build_job
+from ekiben.personal import Personal, findings, look, without
 from ekiben.records import CardData, Contract, Model, Prediction, Project, Replay, TryAnswer, Unseen
 from ekiben.registry import framework
 from ekiben.rows import wire_rows
@@ -42,14 +45,18 @@ def wrap(
     *,
     name: str | None = None,
     unseen: Unseen = "reject",
+    outside: Unseen = "warn",
+    personal: Personal = "keep",
     project_dir: str | Path | None = None,
 ) -> Box:
     """Captures a fitted ``model`` with its contract and makes its service.
 
-    ``sample`` is the data that ``fit`` was called with (or part of it): a pandas DataFrame or a 2-D
-    array of numbers, one row an example. ``name`` is the model's in the BentoML store; left out, it
-    is that of your variable. ``unseen`` says what happens to a category that the sample did not
-    have. The files go to ``project_dir``, or to a place beside the store.
+    ``sample`` is the data that ``fit`` was called with (or part of it), one row an example: a DataFrame,
+    an array of numbers, a list of dicts or of texts. ``name`` is the model's in the BentoML store; left
+    out, it is that of your variable. ``unseen`` says what happens to a category that the sample did not
+    have and ``outside`` to a number beyond its range: ``reject``, ``warn`` or ``accept``. ``personal``
+    says what happens to what looks like personal data: ``keep`` (and be warned), ``replace`` or
+    ``drop``. The files go to ``project_dir``, or to a place beside the store.
 
     Raises:
         UnsupportedModel, UnsupportedSample: with the remedy.
@@ -58,8 +65,14 @@ def wrap(
     chosen = name or variable_name(model, sys._getframe(1).f_locals) or type(model).__name__
     with Status() as status:
         status.say(_("capturing {name}", name=chosen))
+        private = look(sample)
+        sample = without(sample, private, personal)
         record, replay = capture(model, sample, store_name(chosen) if name is None else name, unseen=unseen)
+        told = findings(private) if personal == "keep" else ()
+        contract = replace(record.contract, outside=outside)
+        record = replace(record, contract=contract, findings=(*record.findings, *told))
         made = projects.write(projects.render(record), project_dir)
+        keep(record, made.folder)
         status.say(
             _("replaying {rows} golden examples in a clean process", rows=len(record.contract.golden.rows))
         )
@@ -103,9 +116,15 @@ class Box:
         self._predictor: Predictor | None = None
 
     @property
-    def contract(self) -> Contract:
-        """Inputs, outputs and golden examples."""
-        return self.model.contract
+    def contract(self) -> EditableContract:
+        """Inputs, outputs and golden examples, to read and to edit."""
+        return EditableContract(self.model.contract, self._edit)
+
+    def _edit(self, contract: Contract) -> None:
+        self.model = replace(self.model, contract=contract)
+        keep(self.model, self.project.folder)
+        self.project = replace(projects.render(self.model), folder=self.project.folder)
+        self._predictor = None
 
     @property
     def predictor(self) -> Predictor:
@@ -126,7 +145,7 @@ class Box:
         begin = time.perf_counter()
         speaks = language()
         try:
-            body = self.predictor.answer(wire_rows(rows, self.contract), speaks)
+            body = self.predictor.answer(wire_rows(rows, self.model.contract), speaks)
         except InvalidRows as error:
             raise invalid(error.body(speaks)) from error
         outputs = {name: values for name, values in body.items() if name != "warnings"}
@@ -203,7 +222,7 @@ class Box:
             told["worst"],
             told["milliseconds"],
             told["mismatches"],
-            self.contract.tolerance,
+            self.model.contract.tolerance,
         )
         if not replay.passed:
             raise mismatch(replay)
@@ -220,7 +239,7 @@ class Box:
         if self.live is None:
             return TryAnswer(prediction=prediction, through=served.url if served else "")
         notebook = self._live_answers(rows)
-        tolerance = self.contract.tolerance.to_json()
+        tolerance = self.model.contract.tolerance.to_json()
         _worst, differing = compare({"rows": rows, "answers": notebook}, prediction.outputs, tolerance)
         return TryAnswer(
             prediction=prediction,
@@ -263,7 +282,7 @@ class Box:
         return replay
 
     def __repr__(self) -> str:
-        return f"<ekiben box {self.model.tag}: {self.model.estimator}, {self.contract.task}>"
+        return f"<ekiben box {self.model.tag}: {self.model.estimator}, {self.model.contract.task}>"
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
         shown = {"text/plain": repr(self), "text/html": box_html(self.model, tuple(self.replays.values()))}

@@ -111,8 +111,8 @@ export interface Piece {
  * A captured model: what the BentoML store holds under `tag`.
  *
  * `storage` is how the object is kept (`skops`, `cloudpickle`, …) and `trusted` the types
- * that loading it may make besides the library's own;
- * `options` is the adapter's own. `requirements` are pinned lines for pip.
+ * that loading it may make besides the library's own; `options` is the adapter's own.
+ * `requirements` are pinned lines for pip.
  * `source` is the notebook's own code that the model needs, the text of the module `code_module`
  * (both empty where it needs none), and `carried` tells it piece by piece.
  */
