@@ -23,6 +23,7 @@ from ekiben.image import BuiltImage, build_job
 from ekiben.personal import Personal, findings, look, without
 from ekiben.records import CardData, Contract, Model, Prediction, Project, Replay, TryAnswer, Unseen
 from ekiben.registry import framework
+from ekiben.reproduce import reproduce
 from ekiben.rows import wire_rows
 from ekiben.runtime.predictor import Predictor, plain
 from ekiben.runtime.problems import InvalidRows
@@ -62,7 +63,8 @@ def wrap(
         UnsupportedModel, UnsupportedSample: with the remedy.
         ReplayMismatch: the saved copy answers otherwise than the live object.
     """
-    chosen = name or variable_name(model, sys._getframe(1).f_locals) or type(model).__name__
+    variable = variable_name(model, sys._getframe(1).f_locals)
+    chosen = name or variable or type(model).__name__
     with Status() as status:
         status.say(_("capturing {name}", name=chosen))
         private = look(sample)
@@ -77,6 +79,7 @@ def wrap(
             _("replaying {rows} golden examples in a clean process", rows=len(record.contract.golden.rows))
         )
         box = Box(record, made, live=model)
+        box.variable = variable or ""
         box.replays["kernel"] = replay
         box.replay_process()
     return box
@@ -111,6 +114,7 @@ class Box:
         self.model = model
         self.project = project
         self.live = live
+        self.variable = ""
         self.replays: dict[str, Replay] = {}
         self.server: service.RunningServer | None = None
         self._predictor: Predictor | None = None
@@ -199,6 +203,22 @@ class Box:
         if self.server is not None and self.server.record.state == "ready":
             self.replays["http"] = self.server.replay()
         return Proof(self.replays.values())
+
+    def reproduce(self, notebook: str | Path, *, variable: str = "", timeout: float = 3600.0) -> Replay:
+        """Runs ``notebook`` from its top in a fresh kernel and compares the model that it makes there.
+
+        ``variable`` is the model's name in the notebook; left out, the one that was wrapped.
+
+        Raises:
+            NotReproduced: it only worked because of hidden state; the cell at fault is named.
+            ReplayMismatch: it makes a model that answers otherwise.
+        """
+        with Status() as status:
+            status.say(_("running {notebook} in a fresh kernel", notebook=str(notebook)))
+            chosen = variable or self.variable or self.model.name
+            replay = reproduce(notebook, chosen, self.model.contract, timeout=timeout)
+        self.replays["notebook"] = replay
+        return replay
 
     def replay_process(self) -> Replay:
         """Loads the saved model in a clean process and replays there.

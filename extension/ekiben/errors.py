@@ -5,11 +5,14 @@
     EkibenError
     ├── UnsupportedModel      no framework takes the object, or it is not fitted
     ├── UnsupportedSample     the sample cannot become a contract
+    │   └── SampleMismatch    the model was fitted on something else than the sample
     ├── NotCarried            a name that the model's code needs cannot leave the notebook
     ├── MissingDependency     a library that the verb needs is not installed
     ├── InvalidName           a model name, a tag or an image reference is malformed
     ├── InvalidRows           rows for a prediction break the contract
     ├── ReplayMismatch        a station answers otherwise than the notebook did
+    ├── NotReproduced         the notebook, run from its top, does not make the model
+    ├── RequirementsFailed    what the model needs cannot be had on another machine
     ├── NotFound              no such model, service, image or job
     ├── ServiceFailed         a service did not start, or does not answer
     ├── EngineMissing         no container engine that works here
@@ -63,6 +66,10 @@ class UnsupportedSample(EkibenError):
     """The sample cannot become a contract."""
 
 
+class SampleMismatch(UnsupportedSample):
+    """The model was fitted on something else than the sample; the remedy is code that joins them."""
+
+
 class NotCarried(EkibenError):
     """A name that the model's code needs cannot leave the notebook; ``where`` is its cell and line."""
 
@@ -96,6 +103,16 @@ class ReplayMismatch(EkibenError):
     def __init__(self, message: str, replay: Replay, *, remedy: str = "") -> None:
         super().__init__(message, where=replay.station, remedy=remedy)
         self.replay = replay
+
+
+class NotReproduced(EkibenError):
+    """The notebook, run from its top in a fresh kernel, does not make the model."""
+
+    http_status = 409
+
+
+class RequirementsFailed(EkibenError):
+    """What the model needs cannot be had, or does not work, on another machine."""
 
 
 class NotFound(EkibenError):

@@ -53,6 +53,8 @@ def replays_html(replays: tuple[Replay, ...]) -> str:
         "process": _("clean process"),
         "http": _("service over HTTP"),
         "image": _("container image"),
+        "environment": _("fresh environment"),
+        "notebook": _("notebook in a fresh kernel"),
     }
     rows = [
         (
