@@ -31,7 +31,8 @@ test: $(VENV)/dev.done machine ## every test: units, faces, notebooks, browser, 
 	$(BIN)/pytest $(TEST_ARGS)
 
 test-fast: $(VENV)/dev.done ## the tests that need no browser, engine or notebook run
-	$(BIN)/pytest -m "not slow and not browser and not container and not papermill" $(TEST_ARGS)
+	$(BIN)/pytest -n logical --dist loadfile -m "not slow and not browser and not container and not papermill" \
+		$(TEST_ARGS)
 
 check: $(VENV)/dev.done extension/node_modules/.package-lock.json ## format, lint, types, layers, generated files
 	$(BIN)/ruff format --check .

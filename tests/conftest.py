@@ -88,7 +88,7 @@ def _left_behind() -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             marked = process.pid != os.getpid() and process.environ().get(MARK) == SESSION
-            if marked and any(word in " ".join(process.cmdline()) for word in OURS):
+            if marked and any(word in " ".join(process.cmdline()[1:]) for word in OURS):
                 found.append(process)
         except psutil.Error:  # it ended while we looked, or belongs to somebody else
             continue
