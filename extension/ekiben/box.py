@@ -7,23 +7,26 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ekiben import environment, service
 from ekiben import project as projects
-from ekiben import service
 from ekiben.capture import capture, load_adapter, load_model, mismatch, replay_here, replay_of
 from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
 from ekiben.errors import MissingDependency, ServiceFailed
+from ekiben.fuzz import FuzzReport, fuzz
 from ekiben.http import invalid
 from ekiben.image import BuiltImage, build_job
 from ekiben.personal import Personal, findings, look, without
 from ekiben.records import CardData, Contract, Model, Prediction, Project, Replay, TryAnswer, Unseen
 from ekiben.registry import framework
 from ekiben.reproduce import reproduce
+from ekiben.requirements import check_shippable
 from ekiben.rows import wire_rows
 from ekiben.runtime.predictor import Predictor, plain
 from ekiben.runtime.problems import InvalidRows
@@ -48,6 +51,8 @@ def wrap(
     unseen: Unseen = "reject",
     outside: Unseen = "warn",
     personal: Personal = "keep",
+    requirements: Sequence[str] = (),
+    indexes: bool = False,
     project_dir: str | Path | None = None,
 ) -> Box:
     """Captures a fitted ``model`` with its contract and makes its service.
@@ -57,7 +62,9 @@ def wrap(
     out, it is that of your variable. ``unseen`` says what happens to a category that the sample did not
     have and ``outside`` to a number beyond its range: ``reject``, ``warn`` or ``accept``. ``personal``
     says what happens to what looks like personal data: ``keep`` (and be warned), ``replace`` or
-    ``drop``. The files go to ``project_dir``, or to a place beside the store.
+    ``drop``. ``requirements`` names installed packages that the model imports where nobody sees it;
+    ``indexes`` writes the package indexes of your pip settings into the project. The files go to
+    ``project_dir``, or to a place beside the store.
 
     Raises:
         UnsupportedModel, UnsupportedSample: with the remedy.
@@ -69,7 +76,14 @@ def wrap(
         status.say(_("capturing {name}", name=chosen))
         private = look(sample)
         sample = without(sample, private, personal)
-        record, replay = capture(model, sample, store_name(chosen) if name is None else name, unseen=unseen)
+        record, replay = capture(
+            model,
+            sample,
+            store_name(chosen) if name is None else name,
+            unseen=unseen,
+            requirements=requirements,
+            indexes=indexes,
+        )
         told = findings(private) if personal == "keep" else ()
         contract = replace(record.contract, outside=outside)
         record = replace(record, contract=contract, findings=(*record.findings, *told))
@@ -175,31 +189,45 @@ class Box:
         self.server = started
         return started
 
-    def build(self, reference: str, *, engine: str | None = None, base: str | None = None) -> BuiltImage:
+    def build(
+        self, reference: str, *, engine: str | None = None, base: str | None = None, fresh: bool = True
+    ) -> BuiltImage:
         """Builds the container image ``reference`` (``name:tag``) and proves it.
 
         ``engine`` is ``podman``, ``docker`` or ``buildah``; left out, the first that works here.
-        ``base`` is the base image; left out, the slim image of this Python. Interrupting cancels.
+        ``base`` is the base image; left out, the slim image of this Python. ``fresh`` replays first in a
+        fresh environment made from the project's requirements alone. Interrupting cancels.
 
         Raises:
+            RequirementsFailed: what the model needs cannot be had, or does not work, elsewhere.
             EngineMissing: no engine works here.
             BuildFailed: the engine gave up; the message ends with its log.
             ReplayMismatch: the image answers otherwise than the notebook did; it loses its tag.
         """
         with Status() as status:
-            image = build_job(self.model.tag, reference, engine=engine, base=base, show=status.show_job)
+            image = build_job(
+                self.model.tag, reference, engine=engine, base=base, fresh=fresh, show=status.show_job
+            )
+        if image.environment:
+            self.replays["environment"] = image.environment
         if image.record.replay:
             self.replays["image"] = image.record.replay
         return image
 
-    def verify(self) -> Proof:
+    def verify(self, *, fresh: bool = False) -> Proof:
         """Replays the golden examples at every station that is there: kernel, clean process, HTTP.
+
+        ``fresh`` adds a fresh environment, which uv makes from the project's requirements alone: some
+        seconds the first time, a replay's time afterwards.
 
         Raises:
             ReplayMismatch: at the first station that answers otherwise.
+            RequirementsFailed: what the model needs cannot be had, or does not work, elsewhere.
         """
         self.replays["kernel"] = self._replay_kernel()
         self.replay_process()
+        if fresh:
+            self.replay_fresh()
         if self.server is not None and self.server.record.state == "ready":
             self.replays["http"] = self.server.replay()
         return Proof(self.replays.values())
@@ -219,6 +247,16 @@ class Box:
             replay = reproduce(notebook, chosen, self.model.contract, timeout=timeout)
         self.replays["notebook"] = replay
         return replay
+
+    def fuzz(self, *, examples: int = 200) -> FuzzReport:
+        """Sends ``examples`` edge cases, made from the contract, to the running service, else to one of its own.
+
+        What goes wrong is kept in the project and sent first the next time.
+        """
+        if self.server is not None and self._is_running():
+            return fuzz(self.server.url, self.model.contract, self.project.folder, examples=examples)
+        with service.start(self.project, self.model) as server:
+            return fuzz(server.url, self.model.contract, self.project.folder, examples=examples)
 
     def replay_process(self) -> Replay:
         """Loads the saved model in a clean process and replays there.
@@ -247,6 +285,21 @@ class Box:
         if not replay.passed:
             raise mismatch(replay)
         self.replays["process"] = replay
+        return replay
+
+    def replay_fresh(self) -> Replay:
+        """Replays in a fresh environment made from the project's requirements alone.
+
+        Raises:
+            RequirementsFailed: they cannot be installed, or the model does not load with them.
+            ReplayMismatch: an answer differs.
+        """
+        check_shippable(self.model.findings)
+        with Status() as status:
+            replay = environment.replay(
+                self.project, self.model, lambda step, steps, message: status.say(f"{step}/{steps} · {message}")
+            )
+        self.replays["environment"] = replay
         return replay
 
     def try_rows(self, rows: list[Any]) -> TryAnswer:
