@@ -122,6 +122,7 @@ def good_rows(contract: Contract) -> Any:
     from hypothesis import strategies as st
 
     form = contract.input
+    row: Any
     if form == "texts":
         row = st.text(max_size=200)
     elif form == "tensor":
