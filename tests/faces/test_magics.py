@@ -88,6 +88,7 @@ def test_wrap_finds_the_sample_and_the_name(notebook: Notebook) -> None:
     assert notebook.value("[other.model.name, other.contract.unseen]") == ["clf", "warn"]
 
 
+@pytest.mark.slow
 def test_serve_ps_log_stop(notebook: Notebook, wrapped: dict[str, Any]) -> None:
     notebook.ok("%ekiben serve")
     url, identity = notebook.value("[server.url, server.record.id]")

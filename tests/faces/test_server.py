@@ -170,7 +170,7 @@ async def test_a_body_that_is_too_large(jp_fetch: Fetch, iris_server: RunningSer
 async def test_contract_and_log(jp_fetch: Fetch, iris_server: RunningServer, iris_box: Box) -> None:
     identity = iris_server.record.id
     contract = body(await jp_fetch("ekiben", "services", identity, "contract"))
-    assert Contract.from_json(contract) == iris_box.contract
+    assert Contract.from_json(contract) == iris_box.model.contract
     whole = body(await jp_fetch("ekiben", "services", identity, "log"))["log"]
     assert iris_server.url in whole
     last = body(await jp_fetch("ekiben", "services", identity, "log", params={"tail": "1"}))["log"]
@@ -188,6 +188,7 @@ async def test_what_is_not_there(jp_fetch: Fetch) -> None:
     assert code == 404 and not chinese["error"].isascii()
 
 
+@pytest.mark.slow
 async def test_stopping_and_then_forgetting(jp_fetch: Fetch, iris_box: Box) -> None:
     with iris_box.serve() as server:
         identity = server.record.id
