@@ -15,16 +15,16 @@ from typing import Any
 
 from ekiben import environment, service
 from ekiben import project as projects
-from ekiben.capture import capture, load_adapter, load_model, mismatch, replay_here, replay_of
+from ekiben.capture import capture, load_model, load_predictor, mismatch, replay_here, replay_of
+from ekiben.code.files import asked
 from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
-from ekiben.errors import MissingDependency, ServiceFailed
+from ekiben.errors import MissingDependency, NotCarried, ServiceFailed
 from ekiben.fuzz import FuzzReport, fuzz
 from ekiben.http import invalid
 from ekiben.image import BuiltImage, build_job
 from ekiben.personal import Personal, findings, look, without
-from ekiben.records import CardData, Contract, Model, Prediction, Project, Replay, TryAnswer, Unseen
-from ekiben.registry import framework
+from ekiben.records import CardData, Contract, Model, Piece, Prediction, Project, Replay, TryAnswer, Unseen
 from ekiben.reproduce import reproduce
 from ekiben.requirements import check_shippable
 from ekiben.rows import wire_rows
@@ -32,8 +32,18 @@ from ekiben.runtime.predictor import Predictor, plain
 from ekiben.runtime.problems import InvalidRows
 from ekiben.runtime.replay import compare
 from ekiben.status import Status
-from ekiben.views import box_html, replays_html
+from ekiben.views import box_html, carried_html, carried_text, replays_html
 from ekiben.words import _, language
+
+
+class Carriage(tuple[Piece, ...]):
+    """What came along of the notebook's code and what was left; a table in a notebook, text elsewhere."""
+
+    def __repr__(self) -> str:
+        return carried_text(self)
+
+    def _repr_html_(self) -> str:
+        return carried_html(self)
 
 
 class Proof(tuple[Replay, ...]):
@@ -53,6 +63,7 @@ def wrap(
     personal: Personal = "keep",
     requirements: Sequence[str] = (),
     indexes: bool = False,
+    files: Sequence[str | Path] = (),
     project_dir: str | Path | None = None,
 ) -> Box:
     """Captures a fitted ``model`` with its contract and makes its service.
@@ -63,11 +74,15 @@ def wrap(
     have and ``outside`` to a number beyond its range: ``reject``, ``warn`` or ``accept``. ``personal``
     says what happens to what looks like personal data: ``keep`` (and be warned), ``replace`` or
     ``drop``. ``requirements`` names installed packages that the model imports where nobody sees it;
-    ``indexes`` writes the package indexes of your pip settings into the project. The files go to
-    ``project_dir``, or to a place beside the store.
+    ``indexes`` writes the package indexes of your pip settings into the project. ``files`` are data
+    files that your code opens when it answers. The project goes to ``project_dir``, or to a place
+    beside the store.
+
+    What the model needs of the notebook's own code travels with it; ``box.carried`` tells what it is.
 
     Raises:
         UnsupportedModel, UnsupportedSample: with the remedy.
+        NotCarried: the code uses what cannot leave the notebook; cell, line and remedy are told.
         ReplayMismatch: the saved copy answers otherwise than the live object.
     """
     variable = variable_name(model, sys._getframe(1).f_locals)
@@ -83,6 +98,7 @@ def wrap(
             unseen=unseen,
             requirements=requirements,
             indexes=indexes,
+            files=files,
         )
         told = findings(private) if personal == "keep" else ()
         contract = replace(record.contract, outside=outside)
@@ -148,9 +164,13 @@ class Box:
     def predictor(self) -> Predictor:
         """The service's own code on the saved model, in this process."""
         if self._predictor is None:
-            adapter = load_adapter(framework(self.model.framework))
-            self._predictor = Predictor(self.model.folder, adapter)
+            self._predictor = load_predictor(Path(self.model.folder), self.model)
         return self._predictor
+
+    @property
+    def carried(self) -> Carriage:
+        """What came along of the notebook's own code, what was left, and why."""
+        return Carriage(self.model.carried)
 
     def predict(self, rows: Any) -> Prediction:
         """Answers through the service's own code, in this process.
@@ -268,6 +288,7 @@ class Box:
         command = [sys.executable, "-m", "runtime.replay", self.model.folder]
         done = subprocess.run(command, cwd=self.project.folder, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1) or not done.stdout.strip():
+            self._ask_for_files(done.stderr)
             raise ServiceFailed(
                 _("The saved model does not load in a clean process.") + "\n" + done.stderr[-2000:],
                 where=self.project.folder,
@@ -301,6 +322,16 @@ class Box:
             )
         self.replays["environment"] = replay
         return replay
+
+    def _ask_for_files(self, trouble: str) -> None:
+        """Raises NotCarried where the clean process missed a data file that the code opens."""
+        left = [piece for piece in self.model.carried if (piece.kind, piece.how) == ("file", "left")]
+        if left and ("FileNotFoundError" in trouble or any(piece.name in trouble for piece in left)):
+            raise NotCarried(
+                _("The code opens {names}, which stayed in the notebook's folder.", names=", ".join(p.name for p in left)),
+                where=left[0].place,
+                remedy=asked([piece.name for piece in left]),
+            )
 
     def try_rows(self, rows: list[Any]) -> TryAnswer:
         """One answer for the form: the service's (over HTTP while it runs), and the live object's own."""

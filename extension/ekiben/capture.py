@@ -8,17 +8,19 @@ import os
 import platform
 import re
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 from ekiben import contract as contracts
-from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedModel
+from ekiben import notebook_code
+from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedModel, UnsupportedSample
 from ekiben.protocols import Framework, Saved
 from ekiben.records import Contract, Finding, Mismatch, Model, Replay, Tolerance, Unseen
 from ekiben.registry import framework, framework_for
-from ekiben.requirements import pinned
+from ekiben.requirements import Needs, data_imports, needed
 from ekiben.runtime.contract import check, to_data
 from ekiben.runtime.predictor import Predictor
 from ekiben.runtime.replay import compare
@@ -27,14 +29,29 @@ from ekiben.words import _
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 
 
-def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", source: str = "") -> tuple[Model, Replay]:
+def capture(
+    model: Any,
+    sample: Any,
+    name: str,
+    *,
+    unseen: Unseen = "reject",
+    files: Sequence[str | Path] = (),
+    notebook: notebook_code.Notebook | None = None,
+    requirements: Sequence[str] = (),
+    indexes: bool = False,
+) -> tuple[Model, Replay]:
     """Saves ``model`` with the contract that ``sample`` shows: the record, and its first replay.
 
-    The saved copy is loaded again and answers the golden examples before the store takes it.
+    The saved copy is loaded again and answers the golden examples before the store takes it. The code
+    that it needs comes from ``notebook``, the running one where it is left out; ``files`` are data
+    files that this code opens.
+    ``requirements`` names installed distributions that the model needs though nobody sees it import
+    them; ``indexes`` writes the package indexes of the user's pip settings into the project.
 
     Raises:
         UnsupportedModel: no framework takes it, it is not fitted, or it has no ``predict``.
         UnsupportedSample: the sample does not fit.
+        NotCarried: its code uses what cannot leave the notebook.
         ReplayMismatch: the saved copy answers otherwise than the live object.
     """
     check_name(name)
@@ -45,13 +62,18 @@ def capture(model: Any, sample: Any, name: str, *, unseen: Unseen = "reject", so
             _("The {type} is not fitted yet.", type=type(model).__name__), remedy=_("Call fit first, then wrap it.")
         )
     adapter = load_adapter(taken)
-    contract = contracts.infer(sample, lambda data: dict(adapter.call(model, data)), about, unseen=unseen)
+    carried = notebook_code.carry(model, notebook or notebook_code.here(), files, name)
+    contract = contracts.infer(sample, lambda data: _asked(adapter, model, data, about.estimator), about, unseen=unseen)
     bentoml = _bentoml()
     labels = {"made-by": "ekiben", "framework": taken.name}
     with bentoml.models.create(name, labels=labels) as entry:
         folder = Path(entry.path)
-        saved = taken.save(model, folder, _example(contract))
-        record = _record(entry.tag, taken, about.estimator, saved, contract, folder, source)
+        carried = carried.write(folder)
+        with carried.known():
+            saved = taken.save(model, folder, _example(contract))
+        imports = carried.without_own((*saved.imports, *carried.imports))
+        needs = needed((*imports, *data_imports(contract)), also=requirements, indexes=indexes)
+        record = _record(entry.tag, taken, about.estimator, saved, contract, folder, carried, needs)
         _write(folder, record)
         replay = replay_here(folder, record, "kernel", adapter)
         if not replay.passed:
@@ -93,13 +115,19 @@ def models() -> tuple[Model, ...]:
 
 def replay_here(folder: Path, model: Model, station: str, adapter: Any = None) -> Replay:
     """The golden examples through the saved model in this process."""
-    predictor = Predictor(folder, adapter or load_adapter(framework(model.framework)))
+    predictor = load_predictor(folder, model, adapter)
     golden = model.contract.golden.to_json()
     start = time.perf_counter()
     got = predictor.answer(golden["rows"])
     milliseconds = (time.perf_counter() - start) * 1000
     worst, differing = compare(golden, got, model.contract.tolerance.to_json())
     return replay_of(station, len(golden["rows"]), worst, milliseconds, differing, model.contract.tolerance)
+
+
+def load_predictor(folder: Path, model: Model, adapter: Any = None) -> Predictor:
+    """The saved model with its contract and its own code, in this process."""
+    notebook_code.load(folder, model.code_module)
+    return Predictor(folder, adapter or load_adapter(framework(model.framework)))
 
 
 def replay_of(
@@ -169,6 +197,22 @@ def load_adapter(taken: Framework) -> Any:
     return module
 
 
+def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
+    """The live object's answers, one a row.
+
+    Raises:
+        UnsupportedSample: it gives another number of answers.
+    """
+    answers = dict(adapter.call(model, data))
+    got = len(answers["predictions"])
+    if got != len(data):
+        raise UnsupportedSample(
+            _("{name} gave {got} answers for {rows} rows.", name=name, got=got, rows=len(data)),
+            remedy=_("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."),
+        )
+    return answers
+
+
 def _example(contract: Contract) -> Any:
     """The golden rows as they reach the model."""
     data = contract.to_json()
@@ -185,15 +229,20 @@ def _bentoml() -> Any:
 
 
 def _record(
-    tag: Any, taken: Framework, estimator: str, saved: Saved, contract: Contract, folder: Path, source: str
+    tag: Any,
+    taken: Framework,
+    estimator: str,
+    saved: Saved,
+    contract: Contract,
+    folder: Path,
+    carried: notebook_code.Carried,
+    needs: Needs,
 ) -> Model:
-    data_library = ("pandas",) if contract.input == "table" else ("numpy",)
-    requirements, local = pinned((*saved.imports, *data_library))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
-    findings: tuple[Finding, ...] = (*saved.findings, *local)
+    findings: tuple[Finding, ...] = (*saved.findings, *carried.findings, *needs.findings)
     return Model(
         name=tag.name,
         version=tag.version,
@@ -203,12 +252,15 @@ def _record(
         folder=str(folder),
         digest=f"sha256:{digest.hexdigest()}",
         python=platform.python_version(),
-        requirements=requirements,
+        requirements=needs.lines,
         contract=contract,
         trusted=saved.trusted,
+        direct=needs.direct,
         options=saved.options,
         findings=findings,
-        source=source,
+        source=carried.source,
+        code_module=carried.module,
+        carried=carried.pieces,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bytes=sum(file.stat().st_size for file in files),
     )

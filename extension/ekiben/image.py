@@ -4,7 +4,7 @@ An image is built under a name of ekiben's own and gets the user's when its repl
 earlier image of that name is never replaced by one that was not proven. The records of proven images
 are JSON files under ``<BENTOML_HOME>/ekiben/images``.
 
-``python -m ekiben.image MODEL REFERENCE [--engine NAME] [--base IMAGE]`` is the build as a job: it
+``python -m ekiben.image MODEL REFERENCE [--engine NAME] [--base IMAGE] [--fresh]`` is the build as a job: it
 prints the events that ``ekiben.jobs`` tells of.
 """
 
@@ -26,12 +26,13 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ekiben import errors, jobs, paths, registry
+from ekiben import environment, errors, jobs, paths, registry
 from ekiben import project as projects
 from ekiben.capture import load_model, mismatch
 from ekiben.errors import Cancelled, EkibenError, EngineMissing, InvalidName, ReplayMismatch, ServiceFailed
 from ekiben.protocols import Builder, Progress
 from ekiben.records import Finding, Image, Job, Model, Project, Replay
+from ekiben.requirements import check_shippable
 from ekiben.service import replay_http, wait_ready
 from ekiben.words import _
 
@@ -39,6 +40,8 @@ from ekiben.words import _
 PREFERRED = ("podman", "docker", "buildah")
 #: Seconds that a fresh container has until it is ready.
 READY = 120.0
+#: Steps that most builds have; told until the builder says its own number.
+_USUAL_STEPS = 40
 
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?"
@@ -59,8 +62,10 @@ class Watched(Protocol):
 class BuiltImage:
     """A proven image: its record, a small table in a notebook, and ``remove``."""
 
-    def __init__(self, record: Image) -> None:
+    def __init__(self, record: Image, proof: Replay | None = None) -> None:
         self.record = record
+        #: The proof in a fresh environment, where one was asked for.
+        self.environment = proof
 
     @property
     def reference(self) -> str:
@@ -106,15 +111,20 @@ def build(
     *,
     engine: str | None = None,
     base: str | None = None,
+    fresh: bool = False,
     progress: Progress | None = None,
+    heard: Callable[[Replay], None] | None = None,
 ) -> Image:
     """Builds the written ``project`` to the image ``reference`` and proves it in a container.
 
     ``engine`` is ``podman``, ``docker``, ``buildah`` or another registered builder; None: the first that
     works here. ``base`` is the base image; None: ``EKIBEN_BASE_IMAGE``, else the slim image of the model's
-    Python. ``progress`` is told each step; what it raises stops the build, and nothing half done stays.
+    Python. ``fresh`` replays first in a fresh environment with the project's requirements alone, and
+    ``heard`` gets that proof. ``progress`` is told each step; what it raises stops the build, and nothing
+    half done stays.
 
     Raises:
+        RequirementsFailed: what the model needs cannot be had, or does not work, on another machine.
         InvalidName: ``reference`` is no image name.
         EngineMissing: no engine works here.
         BuildFailed: the engine gave up; with the end of its log.
@@ -122,16 +132,25 @@ def build(
         ReplayMismatch: the image answers otherwise than the notebook did; it is removed.
     """
     check_reference(reference)
+    check_shippable(model.findings)
     builder = choose(engine, project)
     steps = 0
+    before = environment.STEPS if fresh else 0
 
     def tell(step: int, total: int, message: str) -> None:
         nonlocal steps
         # Two steps of our own follow the builder's.
         steps = total + 2
         if progress is not None:
-            progress(step, steps, message)
+            progress(before + step, before + steps, message)
 
+    if fresh:
+        guess = before + _USUAL_STEPS
+        proof = environment.replay(
+            project, model, progress and (lambda step, _steps, message: progress(step, guess, message))
+        )
+        if heard is not None:
+            heard(proof)
     watched = builder if isinstance(builder, Watched) else None
     candidate = f"ekiben-candidate:{secrets.token_hex(6)}" if watched else reference
     made = builder.build(project, candidate, base or default_base(model), tell)
@@ -183,6 +202,7 @@ def build_job(
     *,
     engine: str | None = None,
     base: str | None = None,
+    fresh: bool = False,
     show: Callable[[Job], None] | None = None,
 ) -> BuiltImage:
     """``build`` for the model ``tag`` of the store, as a job that outlives this process; waits for its end.
@@ -195,11 +215,15 @@ def build_job(
     """
     check_reference(reference)
     argv = [sys.executable, "-m", "ekiben.image", tag, reference, "--engine", choose(engine).name]
+    argv += ["--fresh"] if fresh else []
+    proof: Replay | None = None
     job = jobs.start("build", reference, argv + (["--base", base] if base else []))
     try:
         for event in jobs.follow(job.id):
             if event["event"] == "done":
-                return BuiltImage(Image.from_json(event["result"]))
+                return BuiltImage(Image.from_json(event["result"]), proof)
+            if event["event"] == "replay":
+                proof = Replay.from_json(event["replay"])
             if event["event"] == "error":
                 raise _error(event, job)
             if show is not None:
@@ -220,7 +244,9 @@ def _error(event: dict[str, Any], job: Job) -> EkibenError:
     return error
 
 
-def main_events(tag: str, reference: str, engine: str | None = None, base: str | None = None) -> int:
+def main_events(
+    tag: str, reference: str, engine: str | None = None, base: str | None = None, fresh: bool = False
+) -> int:
     """Builds the model ``tag``, prints the events of a job and gives the exit status."""
     _listen_to_cancel()
     log = logging.getLogger("ekiben.build")
@@ -237,7 +263,16 @@ def main_events(tag: str, reference: str, engine: str | None = None, base: str |
     try:
         model = load_model(tag)
         project = projects.write(projects.render(model))
-        image = build(project, model, reference, engine=engine, base=base, progress=progress)
+        image = build(
+            project,
+            model,
+            reference,
+            engine=engine,
+            base=base,
+            fresh=fresh,
+            progress=progress,
+            heard=lambda proof: jobs.emit("replay", replay=proof.to_json()),
+        )
     except EkibenError as error:
         extra = {"replay": error.replay.to_json()} if isinstance(error, ReplayMismatch) else {}
         jobs.emit("error", **error.to_json(), **extra)
@@ -357,8 +392,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("reference")
     parser.add_argument("--engine")
     parser.add_argument("--base")
+    parser.add_argument("--fresh", action="store_true")
     given = parser.parse_args(arguments)
-    return main_events(given.tag, given.reference, given.engine, given.base)
+    return main_events(given.tag, given.reference, given.engine, given.base, given.fresh)
 
 
 if __name__ == "__main__":

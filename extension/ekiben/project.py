@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ekiben import __version__, paths
 from ekiben.errors import EkibenError
+from ekiben.notebook_code import FOLDER as CODE
 from ekiben.records import Model, Project
 from ekiben.registry import framework
 from ekiben.words import _
@@ -35,6 +37,10 @@ class ServiceContext:
     ekiben_version: str
     example: str
     python_minor: str
+    code_files: tuple[str, ...]
+    options: tuple[str, ...]
+    direct: tuple[str, ...]
+    needed: tuple[str, ...]
 
 
 def templates_folder() -> Path:
@@ -47,7 +53,7 @@ def render(model: Model) -> Project:
     """The service of ``model`` as text by path; writes nothing."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(  # noqa: S701 - the templates make code and text, not HTML
+    environment = Environment(
         loader=FileSystemLoader(templates_folder() / "service"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -55,6 +61,8 @@ def render(model: Model) -> Project:
         lstrip_blocks=True,
     )
     example = json.dumps({"rows": list(model.contract.golden.rows[:1])}, ensure_ascii=False)
+    code, copies = _code(Path(model.folder))
+    options, direct, needed = _sorted_lines(model)
     context = ServiceContext(
         model=model,
         class_name=class_name(model.name),
@@ -62,13 +70,18 @@ def render(model: Model) -> Project:
         ekiben_version=__version__,
         example=example.replace("'", "'\\''"),
         python_minor=".".join(model.python.split(".")[:2]),
+        code_files=tuple(sorted((*code, *copies))),
+        options=options,
+        direct=direct,
+        needed=needed,
     )
     files = {path: environment.get_template(name).render(vars(context)) for path, name in FILES.items()}
     files["contract.json"] = json.dumps(model.contract.to_json(), ensure_ascii=False, indent=1)
     for source in sorted((_HERE / "runtime").glob("*.py")):
         files[f"runtime/{source.name}"] = source.read_text(encoding="utf-8")
     files["runtime/adapter.py"] = framework(model.framework).adapter().read_text(encoding="utf-8")
-    return Project(name=model.name, files=dict(sorted(files.items())), model=model.tag)
+    files.update(code)
+    return Project(name=model.name, files=dict(sorted(files.items())), model=model.tag, copies=copies)
 
 
 def write(project: Project, folder: Path | str | None = None) -> Project:
@@ -90,6 +103,11 @@ def write(project: Project, folder: Path | str | None = None) -> Project:
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             paths.write_atomic(file, text)
             file.chmod(0o644)  # a container's own user reads it too
+    for path, origin in project.copies.items():
+        file = target / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(origin, file)
+        file.chmod(0o644)
     return replace(project, folder=str(target))
 
 
@@ -98,6 +116,28 @@ def class_name(name: str) -> str:
     words = re.split(r"[^a-zA-Z0-9]+", name)
     joined = "".join(word[:1].upper() + word[1:] for word in words)
     return joined if joined[:1].isalpha() else f"Model{joined}"
+
+
+def _sorted_lines(model: Model) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The requirements as options of pip, what is imported, and what that needs in turn."""
+    options = tuple(line for line in model.requirements if line.startswith("-"))
+    lines = tuple(line for line in model.requirements if not line.startswith("-"))
+    direct = tuple(line for line in lines if re.split(r"==| @ ", line)[0] in model.direct)
+    return options, direct, tuple(line for line in lines if line not in direct)
+
+
+def _code(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The notebook's code in a model's folder: texts by path in the project, and the other files' places."""
+    texts: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    home = folder / CODE
+    for file in sorted(path for path in home.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        path = file.relative_to(home).as_posix()
+        if file.suffix == ".py":
+            texts[path] = file.read_text(encoding="utf-8")
+        else:
+            copies[path] = str(file)
+    return texts, copies
 
 
 def _ours(folder: Path) -> bool:

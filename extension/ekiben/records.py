@@ -145,7 +145,8 @@ class Model(Record):
 
     ``storage`` is how the object is kept (``skops``, ``cloudpickle``, …) and ``trusted`` the types
     that loading it may make besides the library's own; ``options`` is the adapter's own.
-    ``requirements`` are pinned lines for pip.
+    ``requirements`` are pinned lines for pip; ``direct`` names those that the model, its code and the
+    service import themselves, the others are what these need.
     ``source`` is the notebook's own code that the model needs, the text of the module ``code_module``
     (both empty where it needs none), and ``carried`` tells it piece by piece.
     """
@@ -161,6 +162,7 @@ class Model(Record):
     requirements: tuple[str, ...]
     contract: Contract
     trusted: tuple[str, ...] = ()
+    direct: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     source: str = ""

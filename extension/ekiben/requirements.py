@@ -1,65 +1,217 @@
-"""What a service needs, pinned to what is installed here."""
+"""What a service needs, pinned to what is installed here.
+
+It begins with the modules that the model, the notebook's code and the service import, and follows what
+their distributions say that they need in turn. Nothing else is taken: a kernel's JupyterLab stays out.
+"""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from typing import Any
 
-from ekiben.records import Finding
+from ekiben.distributions import canonical, folder_of, homes, name_of, origin, orphan
+from ekiben.errors import RequirementsFailed
+from ekiben.pip_settings import settings
+from ekiben.records import Contract, Finding
 from ekiben.words import _
 
+#: What the service itself imports, whatever the model is.
+SERVICE = ("bentoml", "psutil", "uvicorn")
+#: Found in a notebook's imports now and then; a service has nobody to show anything to.
+_NOTEBOOK_ONLY = frozenset({"ipykernel", "ipython", "ipywidgets", "jupyterlab", "jupyter-server", "notebook"})
 
-def pinned(imports: Iterable[str]) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Lines ``name==version`` for the modules ``imports``, BentoML, and all that they need in turn.
 
-    Modules of the standard library and of the notebook itself have no distribution and are left out.
+@dataclass(frozen=True)
+class Needs:
+    """Pinned ``lines`` for pip, the ``direct`` ones first; ``direct`` are names, ``findings`` what to know."""
+
+    lines: tuple[str, ...]
+    direct: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def needed(imports: Iterable[str], *, also: Iterable[str] = (), indexes: bool = False) -> Needs:
+    """What a service needs that imports the modules ``imports`` (dotted names are told apart best).
+
+    ``also`` names distributions that it needs though nobody sees it import them. ``indexes`` puts the
+    package indexes of the user's pip settings before the lines.
+
+    Modules of the standard library and of the notebook itself are left out.
     """
-    homes = packages_distributions()
-    waiting = {name for module in imports for name in homes.get(module, ())} | {"bentoml", "uvicorn", "psutil"}
-    done: dict[str, Distribution] = {}
+    first = {name: found for module in imports for found in homes(module) for name in [name_of(found)]}
+    for name in (*SERVICE, *also):
+        found = _installed(name)
+        if found is None:
+            raise RequirementsFailed(
+                _("{name} is not installed here.", name=name), remedy=f"%pip install {name}"
+            )
+        first[name_of(found)] = found
+    closed = _closure(first)
+    direct = tuple(sorted(first))
+    order = (*direct, *sorted(set(closed) - set(first)))
+    lines: list[str] = []
+    findings: list[Finding] = [entry for module in sorted(set(imports)) for entry in _stray(module)]
+    for name in order:
+        line, finding = _line(name, closed[name])
+        lines.extend([line] if line else [])
+        findings.extend([finding] if finding else [])
+    shown = sorted(_NOTEBOOK_ONLY & set(direct))
+    if shown:
+        findings.append(
+            Finding(
+                "warning",
+                _(
+                    "The model's code imports {names}, which a service has no use for.",
+                    names=", ".join(shown),
+                ),
+                _("Move what it shows out of the functions that predict, and wrap again."),
+            )
+        )
+    known = settings()
+    if known.indexes and not indexes:
+        findings.append(
+            Finding(
+                "info",
+                _(
+                    "pip here looks into {n} package indexes of its own; the project does not name them.",
+                    n=len(known.indexes),
+                ),
+                _(
+                    "If packages come from there: ekiben.wrap(…, indexes=True) writes the addresses into the project."
+                ),
+            )
+        )
+    return Needs((*(known.lines() if indexes else ()), *lines), direct, tuple(findings))
+
+
+def data_imports(contract: Contract) -> tuple[str, ...]:
+    """The modules that turn rows into the model's data: pandas only where the model takes tables."""
+    arrow = any("pyarrow" in field.dtype for field in contract.inputs)
+    library = {"table": ("pandas",), "array": ("numpy",), "tensor": ("numpy",)}.get(contract.input, ())
+    return (*library, *(("pyarrow",) if arrow else ()))
+
+
+def check_shippable(findings: Iterable[Finding]) -> None:
+    """Raises RequirementsFailed where a finding says that what the model needs cannot be had elsewhere."""
+    bad = [finding for finding in findings if finding.level == "error"]
+    if bad:
+        raise RequirementsFailed(
+            "\n  ".join(finding.message for finding in bad),
+            where="requirements.txt",
+            remedy="\n  → ".join(dict.fromkeys(finding.remedy for finding in bad if finding.remedy)),
+        )
+
+
+def _closure(first: dict[str, Distribution]) -> dict[str, Distribution]:
+    """``first`` and all that they need in turn, extras included, as far as it is installed."""
+    done = dict(first)
+    seen: set[tuple[str, frozenset[str]]] = set()
+    waiting: list[tuple[str, frozenset[str]]] = [(name, frozenset()) for name in first]
     while waiting:
-        name = waiting.pop()
-        key = _canonical(name)
-        if key in done:
+        name, extras = waiting.pop()
+        if (name, extras) in seen:
             continue
-        try:
-            found = distribution(name)
-        except PackageNotFoundError:
+        seen.add((name, extras))
+        found = done.get(name) or _installed(name)
+        if found is None:
             continue  # an optional need that is not installed here is not needed there
-        done[key] = found
-        waiting.update(_needs(found))
-    findings = tuple(entry for entry in (_local(key, done[key]) for key in sorted(done)) if entry)
-    return tuple(f"{key}=={done[key].version}" for key in sorted(done)), findings
+        done[name] = found
+        waiting.extend(_needs(found, extras))
+    return done
 
 
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _needs(found: Distribution) -> set[str]:
+def _needs(found: Distribution, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
     from packaging.requirements import InvalidRequirement, Requirement
 
-    names: set[str] = set()
-    for line in found.requires or ():
+    needs: list[tuple[str, frozenset[str]]] = []
+    for line in _requires(found):
+        if not extras and "extra" in line and "extra ==" in line.replace("extra==", "extra =="):
+            continue  # most lines of most libraries; reading them all takes longer than all the rest
         try:
-            needed = Requirement(line)
+            need = Requirement(line)
         except InvalidRequirement:
             continue  # an old package's own spelling; pip reads it at install time
-        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-            names.add(needed.name)
-    return names
+        if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            needs.append((canonical(need.name), frozenset(need.extras)))
+    return needs
 
 
-def _local(name: str, found: Distribution) -> Finding | None:
-    """A package installed from a folder or a repository cannot be had by its name and version."""
-    origin = found.read_text("direct_url.json")
-    url = json.loads(origin).get("url", "") if origin else ""
-    if not url or url.endswith(".whl"):
+def _requires(found: Distribution) -> list[str]:
+    head = (found.read_text("METADATA") or "").partition("\n\n")[0]
+    if not head:
+        return list(found.requires or ())
+    return [line[15:] for line in head.splitlines() if line.startswith("Requires-Dist: ")]
+
+
+def _installed(name: str) -> Distribution | None:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
         return None
+
+
+def _line(name: str, found: Distribution) -> tuple[str, Finding | None]:
+    """The pinned line of a distribution; empty where it can be had on this machine only."""
+    told: dict[str, Any] = origin(found)
+    place = folder_of(told)
+    if place is not None:
+        return "", Finding(
+            "error",
+            _("{name} was installed from {place}; nothing but this machine has it.", name=name, place=place),
+            _(
+                "Install a released version of {name} or one from a repository (%pip install git+…), and wrap again.",
+                name=name,
+            ),
+        )
+    vcs = told.get("vcs_info")
+    if isinstance(vcs, dict):
+        inside = f"#subdirectory={told['subdirectory']}" if told.get("subdirectory") else ""
+        return f"{name} @ {vcs['vcs']}+{told['url']}@{vcs['commit_id']}{inside}", _from_repository(
+            name, vcs["vcs"]
+        )
+    if told.get("url"):
+        digest = dict((told.get("archive_info") or {}).get("hashes") or {}).get("sha256")
+        return f"{name} @ {told['url']}" + (f"#sha256={digest}" if digest else ""), None
+    public, _plus, local = str(found.version).partition("+")
+    return f"{name}=={public}", _from_build(name, public, local) if local else None
+
+
+def _from_repository(name: str, vcs: str) -> Finding:
     return Finding(
-        "warning",
-        _("{name} was installed from {url}; an image can only fetch its released version.", name=name, url=url),
-        _("Install a released version of {name} and wrap again.", name=name),
+        "info",
+        _("{name} is fetched from its repository at the commit that is installed here.", name=name),
+        _("The place that builds the image needs {vcs} and may need leave to read the repository.", vcs=vcs),
     )
+
+
+def _from_build(name: str, public: str, local: str) -> Finding:
+    return Finding(
+        "info",
+        _(
+            "{name} is the build {local} here; the service asks for {public}, of any build.",
+            name=name,
+            local=local,
+            public=public,
+        ),
+        _("The proof in a fresh environment and in the image tells whether the answers are the same."),
+    )
+
+
+def _stray(module: str) -> list[Finding]:
+    """A module from a folder on the path that nobody installed: a clean machine has not got it."""
+    file = orphan(module)
+    if file is None:
+        return []
+    return [
+        Finding(
+            "warning",
+            _(
+                "The module {module} comes from {file}, and no installed package gives it.",
+                module=module,
+                file=file,
+            ),
+            _("Install it as a package, or keep it beside the notebook."),
+        )
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ekiben.records import Contract, Field, Model, Prediction, Replay, Server
+from ekiben.records import Contract, Field, Model, Piece, Prediction, Replay, Server
 from ekiben.words import _
 
 CELL = 'style="text-align:left;vertical-align:top;padding:2px 16px 2px 0"'
@@ -44,6 +44,42 @@ def contract_html(contract: Contract) -> str:
         for field in contract.inputs
     ]
     return table((_("field"), _("type"), _("missing"), _("in the sample")), rows)
+
+
+def carried_html(pieces: tuple[Piece, ...]) -> str:
+    """The notebook's own code: what travels, then what was left."""
+    rows = [(piece.name, _kind(piece.kind), _how(piece.how), piece.place, piece.note) for piece in pieces]
+    return table((_("name"), _("kind"), _("how"), _("from"), ""), rows) if rows else _("Nothing of the notebook's own code.")
+
+
+def carried_text(pieces: tuple[Piece, ...]) -> str:
+    """The same in aligned lines."""
+    rows = [(_how(piece.how), _kind(piece.kind), piece.name, piece.place, piece.note) for piece in pieces]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    return "\n".join(line.rstrip() for line in lines) or _("Nothing of the notebook's own code.")
+
+
+def _kind(name: str) -> str:
+    return {
+        "function": _("function"),
+        "class": _("class"),
+        "import": _("import"),
+        "constant": _("constant"),
+        "object": _("object"),
+        "module": _("module"),
+        "file": _("data file"),
+    }.get(name, name)
+
+
+def _how(name: str) -> str:
+    return {
+        "source": _("as written"),
+        "value": _("its value"),
+        "kept": _("saved"),
+        "copied": _("copied"),
+        "left": _("left"),
+    }.get(name, name)
 
 
 def replays_html(replays: tuple[Replay, ...]) -> str:

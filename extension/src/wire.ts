@@ -112,7 +112,8 @@ export interface Piece {
  *
  * `storage` is how the object is kept (`skops`, `cloudpickle`, …) and `trusted` the types
  * that loading it may make besides the library's own; `options` is the adapter's own.
- * `requirements` are pinned lines for pip.
+ * `requirements` are pinned lines for pip; `direct` names those that the model, its code and the
+ * service import themselves, the others are what these need.
  * `source` is the notebook's own code that the model needs, the text of the module `code_module`
  * (both empty where it needs none), and `carried` tells it piece by piece.
  */
@@ -128,6 +129,7 @@ export interface Model {
   readonly requirements: readonly string[];
   readonly contract: Contract;
   readonly trusted: readonly string[];
+  readonly direct: readonly string[];
   readonly options: Readonly<Record<string, Json>>;
   readonly findings: readonly Finding[];
   readonly source: string;

@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekiben import paths
-from ekiben.builders import shell
+from ekiben import paths, shell
 from ekiben.errors import BuildFailed, NotFound
 from ekiben.records import Project
 from ekiben.words import _

@@ -21,10 +21,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ekiben.builders import bento, steps
-from ekiben.builders.shell import ask, watch
 from ekiben.errors import BuildFailed
 from ekiben.protocols import Progress
 from ekiben.records import Finding, Image, Layer, Project
+from ekiben.shell import ask, watch
 from ekiben.words import _
 
 #: Steps that BentoML's container file usually has; told until the engine says its own number.

@@ -15,7 +15,7 @@ from typing import Any
 
 from ekiben import paths
 from ekiben.builders.engine import Engine, paired
-from ekiben.builders.shell import ask
+from ekiben.shell import ask
 from ekiben.errors import BuildFailed
 from ekiben.records import Image, Layer
 

@@ -14,7 +14,7 @@ def build(options: argparse.Namespace) -> int:
     """Builds as a job, so that the panel and ``ekiben jobs`` show it; Ctrl-C cancels it."""
     from ekiben import image
 
-    chosen = {"engine": options.engine, "base": options.base}
+    chosen = {"engine": options.engine, "base": options.base, "fresh": not options.no_fresh}
     if options.events:
         return image.main_events(options.tag, options.reference, **chosen)
     steps = Steps()

@@ -62,6 +62,9 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("-t", "--reference", required=True, metavar="NAME:TAG", help=_("the image's reference"))
     one.add_argument("--engine", help=_("the container engine; the first that works unless told"))
     one.add_argument("--base", help=_("the base image"))
+    one.add_argument(
+        "--no-fresh", action="store_true", help=_("without the proof in a fresh environment of the requirements")
+    )
     one.add_argument("--events", action="store_true", help=_("print one JSON event a line"))
 
     verb("images", "images", _("list images"), listing=True)
