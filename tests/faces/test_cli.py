@@ -136,7 +136,6 @@ def test_errors_in_chinese() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_serve_in_the_foreground_until_ctrl_c(iris_box: Box) -> None:
     process = subprocess.Popen(
         [*COMMAND, "serve", iris_box.model.tag], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -151,7 +150,6 @@ def test_serve_in_the_foreground_until_ctrl_c(iris_box: Box) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_serve_detached_and_stop(iris_box: Box) -> None:
     done = ekiben("serve", "faces-iris", "--detach")
     assert done.returncode == 0, done.stderr
@@ -162,7 +160,6 @@ def test_serve_detached_and_stop(iris_box: Box) -> None:
     assert identity not in [one.id for one in service.servers()]
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_serve_ends_when_it_is_stopped_elsewhere(iris_box: Box, fresh_home: Path) -> None:
     runtime = {
