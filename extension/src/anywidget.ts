@@ -1,6 +1,6 @@
 /** The card as a notebook widget: JupyterLab, Notebook 7, VS Code, Colab, Voilà. */
 import { serveCell } from './cells';
-import { Card, type Carrier } from './ui/card';
+import { Card, type Carrier, type Life } from './ui/card';
 import { Failure } from './ui/failure';
 import type { Row } from './ui/form';
 import type { CardData, TryAnswer } from './wire';
@@ -29,7 +29,7 @@ interface Waiting {
 type Verb = 'try' | 'serve' | 'stop' | 'refresh';
 
 /** How long a question may stay open before the card says that nobody answers. */
-const PATIENCE = { try: 30_000, serve: 180_000, stop: 30_000, refresh: 5_000 };
+const PATIENCE = { try: 10_000, serve: 180_000, stop: 30_000, refresh: 5_000 };
 
 /** What `ekiben:code` carries: the code, and what a listener that ran it leaves behind. */
 export interface CodeRequest {
@@ -43,7 +43,11 @@ class Comm {
   private last = 0;
   private readonly hear = (message: unknown) => this.answer(message as Reply);
 
-  constructor(private readonly model: WidgetModel) {
+  /** `life` hears whether the kernel answers; a late answer counts. */
+  constructor(
+    private readonly model: WidgetModel,
+    private readonly life: (life: Life) => void
+  ) {
     model.on('msg:custom', this.hear);
   }
 
@@ -53,6 +57,7 @@ class Comm {
     return new Promise((resolve, reject) => {
       const timer = window.setTimeout(() => {
         this.waiting.delete(id);
+        this.life('static');
         reject(
           new Failure(t('The kernel does not answer.'), t('Wait until it is idle, or run the cell again.'), 'comm')
         );
@@ -80,6 +85,7 @@ class Comm {
   }
 
   private answer(reply: Reply): void {
+    this.life('live');
     const question = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);
     if (reply.ok) {
@@ -92,7 +98,7 @@ class Comm {
 }
 
 function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => void {
-  const comm = new Comm(model);
+  const comm = new Comm(model, life => card.live(life));
   const carrier: Carrier = {
     tryRows: async rows => (await comm.ask('try', rows)) as TryAnswer,
     serve: async () => {
@@ -112,12 +118,8 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
   };
   const card = new Card(model.get('card'), carrier);
   const changed = () => card.set(model.get('card'));
-  const refresh = () => {
-    comm.ask('refresh').then(
-      () => card.live('live'),
-      () => card.live('static')
-    );
-  };
+  // A refresh that nobody answers has told so through `life`.
+  const refresh = () => void comm.ask('refresh').catch(() => undefined);
   model.on('change:card', changed);
   // JupyterLab's panel says so when services came or went elsewhere.
   window.addEventListener('ekiben:services', refresh);

@@ -4,6 +4,7 @@ import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator } from '@jupyterlab/translation';
 
 import type { CodeRequest } from './anywidget';
 import { Backend } from './backend';
@@ -22,7 +23,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'Wraps a notebook’s models, and lists services and images.',
   autoStart: true,
   requires: [INotebookTracker, ISettingRegistry],
-  optional: [ICommandPalette, ILayoutRestorer],
+  // The translator is asked for so that the page's language is known before the first word is said.
+  optional: [ICommandPalette, ILayoutRestorer, ITranslator],
   activate
 };
 

@@ -45,7 +45,8 @@ export class KernelEye {
   async look(): Promise<Look> {
     const kernel = this.context.session?.kernel;
     if (!kernel) {
-      return { state: this.context.isReady ? 'no-kernel' : 'waiting' };
+      const none = this.context.hasNoKernel && this.context.kernelDisplayStatus !== 'initializing';
+      return { state: none ? 'no-kernel' : 'waiting' };
     }
     if (kernel.status === 'starting' || kernel.status === 'restarting' || kernel.status === 'autorestarting') {
       return { state: 'waiting' };

@@ -121,8 +121,8 @@ export class EkibenPanel extends Widget {
       // Cards in notebooks show whether their service runs; they ask their kernel when they hear this.
       window.dispatchEvent(new Event('ekiben:services'));
     }
-    await Promise.all([this.serviceLogs.refresh(), this.jobLogs.refresh()]);
-    if (this.look.state === 'busy' || this.look.state === 'waiting' || this.kernelRuns()) {
+    await Promise.all([this.serviceLogs.refresh(servers.items ?? []), this.jobLogs.refresh(jobs.items ?? [])]);
+    if (this.look.state === 'busy' || this.look.state === 'waiting' || this.cellRuns()) {
       void this.lookAgain();
     }
     window.clearTimeout(this.timer);
@@ -148,13 +148,15 @@ export class EkibenPanel extends Widget {
     }
   };
 
-  private kernelRuns(): boolean {
-    return this.around.current()?.panel.sessionContext.session?.kernel?.status === 'busy';
+  /** Whether a cell runs. The kernel's own status does not tell: answering a subshell makes it idle too. */
+  private cellRuns(): boolean {
+    const cells = this.around.current()?.panel.content.widgets ?? [];
+    return cells.some(({ model }) => 'executionState' in model && model.executionState === 'running');
   }
 
   private moves(): boolean {
     return (
-      this.kernelRuns() ||
+      this.cellRuns() ||
       this.ending.size > 0 ||
       this.look.state === 'waiting' ||
       (this.servers.items ?? []).some(server => server.state === 'starting') ||

@@ -69,7 +69,7 @@ function notebook(contract: Contract, answer: TryAnswer): HTMLElement {
     'p',
     { class: 'ek-beside' },
     h('span', { class: 'ek-dim' }, t('notebook says')),
-    h('strong', {}, first(answer.notebook), share !== null && ` ${share}`),
+    h('strong', {}, first(answer.notebook), share !== null && ` · ${share}`),
     answer.agrees !== null && verdict
   );
 }

@@ -67,6 +67,9 @@ export class Card {
   }
 
   live(life: Life): void {
+    if (life === this.life) {
+      return;
+    }
     this.life = life;
     this.attempt?.enable(life === 'live');
     this.header();
@@ -111,7 +114,7 @@ export class Card {
         h(
           'p',
           { class: 'ek-note' },
-          t('The kernel does not answer: this is the card as it was. Run the cell again to try predictions.')
+          t('The kernel is busy or gone: this is the card as it was. Run the cell again if it stays so.')
         ),
       this.failure && findings([{ level: 'error', message: this.failure.message, remedy: this.failure.remedy }]),
       findings(model.findings)

@@ -158,11 +158,27 @@ function datetime(field: Field, id: string, changed: () => void): Control {
   if (zoned) {
     return plain(id, changed);
   }
-  const box = h('input', { type: 'datetime-local', id, class: 'ek-input', step: 1, oninput: changed });
+  const low = String(field.minimum ?? '').slice(0, 19);
+  const high = String(field.maximum ?? '').slice(0, 19);
+  const outside = h('span', { class: 'ek-outside', 'aria-live': 'polite' });
+  const look = () => {
+    // Times of one shape sort as text.
+    const out = low !== '' && box.value !== '' && (box.value < low || box.value > high);
+    outside.textContent = out ? t('outside the sample: {low} – {high}', { low, high }) : '';
+    box.classList.toggle('ek-warn', out);
+  };
+  const typed = () => {
+    look();
+    changed();
+  };
+  const box = h('input', { type: 'datetime-local', id, class: 'ek-input', step: 1, oninput: typed });
   return {
-    node: h('div', { class: 'ek-control' }, box),
+    node: h('div', { class: 'ek-control' }, box, outside),
     value: () => (box.value === '' ? undefined : box.value),
-    set: value => (box.value = String(value ?? '').slice(0, 19)),
+    set: value => {
+      box.value = String(value ?? '').slice(0, 19);
+      look();
+    },
     enable: enabled => disable([box], !enabled)
   };
 }

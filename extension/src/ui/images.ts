@@ -81,7 +81,7 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
         'aria-label': t('Building {subject}', { subject: job.subject })
       }),
     job.message && h('p', { class: 'ek-detail ek-ellipsis', title: job.message }, job.message),
-    job.error && problem(job.error, job.remedy),
+    job.state === 'failed' && problem(job.error, job.remedy),
     h(
       'div',
       { class: 'ek-actions' },

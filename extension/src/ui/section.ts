@@ -48,6 +48,7 @@ export function problem(message: string, remedy: string): HTMLElement {
 export class Logs {
   private readonly texts = new Map<string, string>();
   private readonly open = new Set<string>();
+  private readonly pages = new Map<string, HTMLElement>();
 
   /** `read` gives the end of the log called `key`. */
   constructor(
@@ -69,14 +70,25 @@ export class Logs {
         this.open.delete(key);
       }
     });
-    // The end of a log is what matters: keep it in sight once the page has been laid out.
-    window.requestAnimationFrame(() => (page.scrollTop = page.scrollHeight));
+    this.keepPlace(key, page);
     return fold;
   }
 
-  /** Reads the open logs again. */
-  async refresh(): Promise<void> {
+  /** Reads the open logs of the list again; those that left it are forgotten. */
+  async refresh(list: readonly { readonly id: string }[]): Promise<void> {
+    const there = new Set(list.map(item => item.id));
+    for (const key of [...this.open].filter(each => !there.has(each))) {
+      this.open.delete(key);
+    }
     await Promise.all([...this.open].map(key => this.load(key)));
+  }
+
+  /** The end of a log is what matters, unless the person has scrolled away from it. */
+  private keepPlace(key: string, page: HTMLElement): void {
+    const before = this.pages.get(key);
+    const away = before && before.scrollHeight - before.scrollTop - before.clientHeight > 24 ? before.scrollTop : null;
+    this.pages.set(key, page);
+    window.requestAnimationFrame(() => (page.scrollTop = away ?? page.scrollHeight));
   }
 
   private async load(key: string): Promise<void> {
