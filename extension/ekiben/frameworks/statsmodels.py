@@ -1,0 +1,100 @@
+"""Results of statsmodels: what ``fit`` returned, kept as a pickle because there is no other form."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ekiben.errors import UnsupportedModel
+from ekiben.frameworks.pickles import pickled
+from ekiben.protocols import Description, Saved, knows, lineage
+from ekiben.records import Finding
+from ekiben.words import _
+
+_MODEL = "statsmodels.base.model.Model"
+_SERIES = "statsmodels.tsa."
+
+
+class Statsmodels:
+    """Takes results (``OLS(...).fit()``, ``smf.logit(...).fit()``, …) that predict from rows."""
+
+    name = "statsmodels"
+    classes = ("statsmodels.base.wrapper.ResultsWrapper", "statsmodels.base.model.Results", _MODEL)
+
+    def matches(self, model: object) -> bool:
+        """Looks at the names of the classes only."""
+        return knows(self.classes, model)
+
+    def describe(self, model: Any) -> Description:
+        """The model's name and its columns; a formula names its own.
+
+        Raises:
+            UnsupportedModel: an unfitted model, or one of a time series, which has no rows to predict.
+        """
+        if _MODEL in lineage(model):
+            raise UnsupportedModel(
+                _("The {type} is not fitted yet.", type=type(model).__name__),
+                remedy=_("Wrap what its fit() returns."),
+            )
+        inner = model.model
+        if any(kind.startswith(_SERIES) for kind in (*lineage(model), *lineage(inner))):
+            raise UnsupportedModel(
+                _("The {type} foretells times, not rows.", type=type(inner).__name__),
+                remedy=_("Wrap a function of yours that takes rows and calls its forecast."),
+            )
+        original: Any = getattr(inner.data, "orig_exog", None)
+        named = not hasattr(inner, "formula") and hasattr(original, "columns")
+        family = type(getattr(inner, "family", None)).__name__
+        judges = family == "Binomial" or any(
+            kind.startswith("statsmodels.discrete.discrete_model.")
+            and kind.endswith((".BinaryModel", ".MultinomialModel"))
+            for kind in lineage(inner)
+        )
+        return Description(
+            estimator=type(inner).__name__,
+            # What it predicts of a class is its probability, a number.
+            task="prediction" if judges else "regression",
+            fitted=True,
+            columns=tuple(str(name) for name in original.columns) if named else None,
+            width=inner.exog.shape[1] if not hasattr(inner, "formula") and inner.exog is not None else None,
+        )
+
+    def save(self, model: Any, folder: Path, example: Any) -> Saved:
+        """``model.pkl``, without the training data where the model predicts without it."""
+        imports = ("statsmodels",)
+        reason = _("statsmodels has no other form.")
+        light = _without_data(model, example)
+        if light is not None:
+            return pickled(light, folder, imports, reason)
+        saved = pickled(model, folder, imports, reason)
+        finding = Finding(
+            "warning",
+            _("The training data travels with the model: it cannot predict without it."),
+            _("Fit on an array of numbers instead of a formula to leave it behind."),
+        )
+        return Saved(saved.storage, saved.imports, (), (*saved.findings, finding), saved.options)
+
+    def adapter(self) -> Path:
+        """The code that loads and calls it inside the service."""
+        return Path(__file__).with_name("statsmodels_adapter.py")
+
+
+def _without_data(model: Any, example: Any) -> Any:
+    """A copy without the data that it was fitted on, or None where that would not predict the same."""
+    import pickle
+
+    try:
+        light = copy.deepcopy(model)
+        light.remove_data()
+        again = pickle.loads(pickle.dumps(light))
+        same = [float(value) for value in _flat(again.predict(example))]
+        return light if same == [float(value) for value in _flat(model.predict(example))] else None
+    except Exception:  # noqa: BLE001 - each kind of model fails in a way of its own
+        return None
+
+
+def _flat(values: Any) -> Any:
+    import numpy
+
+    return numpy.asarray(values).ravel()

@@ -1,0 +1,60 @@
+"""PyTorch modules, exported as a graph that needs none of the notebook's classes."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ekiben.frameworks.pickles import first_line, pickled
+from ekiben.frameworks.torch_adapter import tensor
+from ekiben.protocols import Description, Saved, knows
+from ekiben.words import _
+
+
+class Torch:
+    """Takes every ``nn.Module``; it answers in evaluation mode, on the CPU."""
+
+    name = "torch"
+    classes = ("torch.nn.modules.module.Module",)
+
+    def matches(self, model: object) -> bool:
+        """Looks at the names of the classes only."""
+        return knows(self.classes, model)
+
+    def describe(self, model: Any) -> Description:
+        """A module says nothing of its training: the task is ``prediction``, the answers its raw output."""
+        return Description(estimator=type(model).__name__, task="prediction", fitted=True)
+
+    def save(self, model: Any, folder: Path, example: Any) -> Saved:
+        """``model.pt2`` by torch.export with a free batch axis; a pickle where it cannot be exported."""
+        still = copy.deepcopy(model).cpu().eval()
+        failed = _export(still, tensor(still, example), folder / "model.pt2")
+        if failed:
+            return pickled(
+                still, folder, ("torch",), _("torch.export cannot trace it ({reason}).", reason=failed)
+            )
+        return Saved("torch-export", ("torch",))
+
+    def adapter(self) -> Path:
+        """The code that loads and calls it inside the service."""
+        return Path(__file__).with_name("torch_adapter.py")
+
+
+def _export(module: Any, rows: Any, file: Path) -> str:
+    """Writes ``file`` and reads it back with one row and with many; gives what went wrong, or nothing."""
+    import torch
+
+    if len(rows) < 3:  # a batch of one would be taken for a fixed size
+        rows = rows[:1].expand(3, *rows.shape[1:]).contiguous()
+    try:
+        batch = torch.export.Dim("batch", min=1)
+        torch.export.save(torch.export.export(module, (rows,), dynamic_shapes=({0: batch},)), file)
+        again = torch.export.load(file).module()
+        with torch.inference_mode():
+            again(rows[:1])
+            again(torch.cat((rows, rows)))
+    except Exception as error:  # noqa: BLE001 - the user's own forward runs in it
+        file.unlink(missing_ok=True)
+        return first_line(error)
+    return ""
