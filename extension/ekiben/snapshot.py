@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from ekiben import __version__, words
@@ -106,7 +107,7 @@ def _framework(value: object) -> Framework | None:
 def _describe(name: str, value: object, framework: Framework) -> _Found | None:
     """The model, or None where the last resort would have to take any object for one."""
     last_resort = "builtins.object" in getattr(framework, "classes", ())
-    if last_resort and not any("predict" in vars(kind) for kind in type(value).__mro__):
+    if last_resort and not _looks_like_a_model(name, value):
         return None
     try:
         return _Found(name, value, framework, framework.describe(value))
@@ -116,6 +117,13 @@ def _describe(name: str, value: object, framework: Framework) -> _Found | None:
     except Exception as error:  # noqa: BLE001
         told = f"{type(error).__name__}: {error}"
         return _Found(name, value, framework, None, _("it could not be described: {error}", error=told))
+
+
+def _looks_like_a_model(name: str, value: object) -> bool:
+    """Objects with ``predict``, and functions called so that the notebook itself defines."""
+    if isinstance(value, FunctionType):
+        return name.startswith("predict") and value.__module__ == "__main__"
+    return any("predict" in vars(kind) for kind in type(value).__mro__)
 
 
 def _owners(models: Iterable[_Found]) -> dict[int, str]:

@@ -251,6 +251,14 @@ def test_a_real_kernel_answers_with_json(kernel: BlockingKernelClient) -> None:
     assert run(kernel, "")["execution_count"] <= before + 1
 
 
+def test_functions_are_models_where_their_name_says_so(kernel: BlockingKernelClient) -> None:
+    run(kernel, SETUP + "\ndef predict_kind(rows): return [0] * len(rows)\ndef helper(rows): return rows")
+    content = run(kernel, "", silent=True, user_expressions={"v": LOOK.format(language="en")})
+    seen = Snapshot.from_json(content["user_expressions"]["v"]["data"]["application/json"])
+    assert {m.name: names(m) for m in seen.models} == {"clf": ["X_train"], "predict_kind": ["X_train"]}
+    run(kernel, "del predict_kind, helper")
+
+
 def test_a_real_kernel_answers_while_a_cell_runs(kernel: BlockingKernelClient) -> None:
     run(kernel, SETUP)
     request = kernel.session.msg("create_subshell_request")
