@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def fuzz(url: str, contract: Contract, folder: str | Path, *, examples: int = 20
         if failed:
             failures.append(failed)
     for rows, good in ((good_rows(contract), True), (wild_rows(contract), False)):
-        failures.extend(_smallest(rows, lambda body, good=good: attempt(body, good), max(1, examples // 2)))
+        failures.extend(_smallest(rows, partial(attempt, good=good), max(1, examples // 2)))
     kept = {
         json.dumps(entry, sort_keys=True): entry
         for entry in [*known, *(entry.to_json() for entry in failures)]
@@ -107,7 +108,8 @@ def _smallest(rows: Any, attempt: Callable[[Any], Failure | None], examples: int
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     try:
-        settings(hypothesis.given(rows)(send))()
+        run: Callable[[], None] = settings(hypothesis.given(rows)(send))
+        run()
     except _Found:
         return last
     return []

@@ -24,7 +24,7 @@ def box():
     return ekiben.wrap(model, X, name="fuzzed")
 
 
-def test_the_service_stands_edge_cases_and_schemathesis(box):
+def test_the_service_stands_edge_cases_and_schemathesis(box, tmp_path):
     with box.serve() as server:
         report = box.fuzz(examples=300)
         assert report.passed, report.failures
@@ -35,6 +35,7 @@ def test_the_service_stands_edge_cases_and_schemathesis(box):
                 *("--include-path", "/predict", "--checks", "not_a_server_error", "--max-examples", "40"),
                 *("--request-timeout", "20", "--no-color"),
             ],
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             check=False,
