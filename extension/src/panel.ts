@@ -262,7 +262,7 @@ export class EkibenPanel extends Widget {
     const current = this.around.current();
     if (current) {
       void this.around.run(current.panel, code).then(
-        () => this.refresh(),
+        () => Promise.all([this.lookAgain(), this.refresh()]),
         (error: unknown) => this.around.fail(failureOf(error))
       );
       // What the cell starts is worth a closer look while it runs.

@@ -16,9 +16,7 @@ export function contractTab(contract: Contract): HTMLElement {
     h(
       'p',
       { class: 'ek-dim' },
-      contract.input === 'table'
-        ? t('A row is an object of these fields.')
-        : t('A row is a list of these numbers, in this order.'),
+      form(contract),
       ' ',
       plural(contract.sample_rows, 'Seen in 1 row of the sample.', 'Seen in {n} rows of the sample.'),
       ' ',
@@ -35,6 +33,20 @@ export function contractTab(contract: Contract): HTMLElement {
       )
     )
   );
+}
+
+function form(contract: Contract): string {
+  switch (contract.input) {
+    case 'table':
+    case 'records':
+      return t('A row is an object of these fields.');
+    case 'array':
+      return t('A row is a list of these numbers, in this order.');
+    case 'tensor':
+      return t('A row is a nested list of numbers.');
+    case 'texts':
+      return t('A row is a text.');
+  }
 }
 
 function unseen(contract: Contract): string {

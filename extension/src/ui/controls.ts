@@ -30,7 +30,7 @@ export function control(field: Field, unseen: Unseen, id: string, changed: () =>
     case 'datetime':
       return datetime(field, id, changed);
     case 'text':
-      return plain(id, changed);
+      return typed(h('textarea', { id, class: 'ek-input', rows: 1, oninput: changed }));
   }
 }
 
@@ -156,7 +156,7 @@ function datetime(field: Field, id: string, changed: () => void): Control {
   // The browser's picker knows no time zones: values that carry one are typed as text.
   const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(String(field.minimum ?? ''));
   if (zoned) {
-    return plain(id, changed);
+    return typed(h('input', { type: 'text', id, class: 'ek-input', oninput: changed }));
   }
   const low = String(field.minimum ?? '').slice(0, 19);
   const high = String(field.maximum ?? '').slice(0, 19);
@@ -167,11 +167,7 @@ function datetime(field: Field, id: string, changed: () => void): Control {
     outside.textContent = out ? t('outside the sample: {low} – {high}', { low, high }) : '';
     box.classList.toggle('ek-warn', out);
   };
-  const typed = () => {
-    look();
-    changed();
-  };
-  const box = h('input', { type: 'datetime-local', id, class: 'ek-input', step: 1, oninput: typed });
+  const box = h('input', { type: 'datetime-local', id, class: 'ek-input', step: 1, oninput: () => (look(), changed()) });
   return {
     node: h('div', { class: 'ek-control' }, box, outside),
     value: () => (box.value === '' ? undefined : box.value),
@@ -183,8 +179,7 @@ function datetime(field: Field, id: string, changed: () => void): Control {
   };
 }
 
-function plain(id: string, changed: () => void): Control {
-  const box = h('input', { type: 'text', id, class: 'ek-input', oninput: changed });
+function typed(box: HTMLInputElement | HTMLTextAreaElement): Control {
   return {
     node: h('div', { class: 'ek-control' }, box),
     value: () => box.value,
@@ -195,10 +190,11 @@ function plain(id: string, changed: () => void): Control {
 
 /** A value of several numbers is typed as a JSON list. */
 function listed(field: Field, id: string, changed: () => void): Control {
-  const box = h('input', {
-    type: 'text',
+  const box = h('textarea', {
     id,
     class: 'ek-input',
+    rows: 2,
+    spellcheck: 'false',
     title: t('a JSON list of shape {shape}', { shape: field.shape.join(' × ') }),
     oninput: changed
   });
@@ -219,7 +215,7 @@ function listed(field: Field, id: string, changed: () => void): Control {
   };
 }
 
-function disable(elements: readonly (HTMLInputElement | HTMLSelectElement | null)[], disabled: boolean): void {
+function disable(elements: readonly (HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement | null)[], disabled: boolean): void {
   for (const element of elements) {
     if (element) {
       element.disabled = disabled;

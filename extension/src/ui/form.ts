@@ -7,7 +7,7 @@ import { h } from './dom';
 const SHOWN = 24;
 let forms = 0;
 
-/** A row as it travels: an object for tables, a list for arrays. */
+/** A row as it travels: an object, a list or one value, as the contract's form has it. */
 export type Row = Json;
 
 interface Line {
@@ -39,9 +39,9 @@ export class Form {
       rest.length > 0 &&
         h('details', { class: 'ek-fold' }, h('summary', {}, t('{n} more fields', { n: rest.length })), rest)
     );
-    this.lines.forEach(({ field, control: made }, index) => {
+    this.lines.forEach(({ control: made }, index) => {
       // A field that is missing in the first example has a value at hand when it stops being so.
-      const there = contract.golden.rows.map(row => valueAt(row, field.name, index)).find(value => value !== null);
+      const there = contract.golden.rows.map(row => valueAt(contract, row, index)).find(value => value !== null);
       if (there !== undefined) {
         made.set(there);
       }
@@ -62,15 +62,22 @@ export class Form {
       return null;
     }
     const read = values as Json[];
-    return this.contract.input === 'array'
-      ? read
-      : Object.fromEntries(this.lines.map((line, index) => [line.field.name, read[index] ?? null]));
+    switch (this.contract.input) {
+      case 'array':
+        return read;
+      case 'tensor':
+      case 'texts':
+        return read[0] ?? null;
+      case 'table':
+      case 'records':
+        return Object.fromEntries(this.lines.map((line, index) => [line.field.name, read[index] ?? null]));
+    }
   }
 
   /** Fills the form from a row. */
   set(row: Row): void {
     this.lines.forEach((line, index) => {
-      const value = valueAt(row, line.field.name, index);
+      const value = valueAt(this.contract, row, index);
       if (line.missing) {
         line.missing.checked = value === null;
       }
@@ -139,9 +146,12 @@ export class Form {
   }
 }
 
-/** The field that `$.rows[0].city`, `$.rows[0]["city name"]` or `$.rows[0][3]` speaks of, or -1. */
+/** The field that `$.rows[0].city`, `$.rows[0]["city name"]`, `$.rows[0][3]` or `$.rows[0]` speaks of, or -1. */
 export function fieldIndex(contract: Contract, path: string): number {
   const rest = path.replace(/^\$\.rows\[\d+\]/, '');
+  if (contract.input === 'tensor' || contract.input === 'texts') {
+    return rest === path ? -1 : 0;
+  }
   const index = /^\[(\d+)\]/.exec(rest);
   if (index) {
     return Number(index[1]);
@@ -174,9 +184,16 @@ function say(line: Line, message: string, remedy: string): void {
   line.node.classList.add('ek-bad');
 }
 
-function valueAt(row: Row, name: string, index: number): Json {
-  if (Array.isArray(row)) {
-    return (row as readonly Json[])[index] ?? null;
+/** The value of the field with this index in a row. */
+function valueAt(contract: Contract, row: Row, index: number): Json {
+  switch (contract.input) {
+    case 'array':
+      return (row as readonly Json[])[index] ?? null;
+    case 'tensor':
+    case 'texts':
+      return row;
+    case 'table':
+    case 'records':
+      return (row as Readonly<Record<string, Json>>)[contract.inputs[index]?.name ?? ''] ?? null;
   }
-  return (row as Readonly<Record<string, Json>> | null)?.[name] ?? null;
 }
