@@ -43,7 +43,8 @@ class Rig:
 
     def run(self, *arguments: str) -> str:
         """The output of the engine's command."""
-        done = subprocess.run([self.engine, *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run([self.engine, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{self.engine} {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
     def names(self) -> set[str]:

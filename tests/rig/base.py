@@ -54,14 +54,11 @@ PROGRAMS = (
     ),
     *("true", "uname", "wc"),
 )
-#: Wheels of numpy, SciPy and scikit-learn look for these; the resolver of host names needs the last two.
+#: What wheels may be linked to on any Linux (manylinux), and the resolver of host names.
 LIBRARIES = (
-    "libstdc++.so.6",
-    "libgcc_s.so.1",
-    "libgomp.so.1",
-    "libz.so.1",
-    "libresolv.so.2",
-    "libnss_dns.so.2",
+    *("libc.so.6", "libm.so.6", "libdl.so.2", "librt.so.1", "libpthread.so.0", "libutil.so.1"),
+    *("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1", "libexpat.so.1"),
+    *("libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2"),
 )
 LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3"}
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}

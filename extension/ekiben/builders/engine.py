@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ekiben.builders import bento, steps
+from ekiben.builders.running import run
 from ekiben.errors import BuildFailed
 from ekiben.protocols import Progress
 from ekiben.records import Finding, Image, Layer, Project
@@ -76,7 +77,6 @@ class Engine(ABC):
         def hear(line: str) -> None:
             nonlocal now
             step = steps.step_of(line)
-            layers.hear(line)
             if step is not None:
                 # The bento was the first step, so the engine's own come one later.
                 now = (max(now[0], step[0] + 1), step[1] + 1, steps.meaning(step[2]))
@@ -92,11 +92,12 @@ class Engine(ABC):
                 command += ["--opt", option]
             finished = False
             try:
-                status, last = watch(command, hear, tick, env={**box.env, "BUILDKIT_PROGRESS": "plain"})
+                environment = {**box.env, "BUILDKIT_PROGRESS": "plain"}
+                status, last = run(self.name, command, hear, tick, note=layers.hear, env=environment)
                 finished = status == 0
             finally:
                 if not finished:
-                    self.discard(layers.added)
+                    self.discard([*layers.added, reference])
         if status:
             lines = steps.spoken(last)
             raise BuildFailed(

@@ -15,9 +15,9 @@ from typing import Any
 
 from ekiben import paths
 from ekiben.builders.engine import Engine, paired
-from ekiben.shell import ask
 from ekiben.errors import BuildFailed
 from ekiben.records import Image, Layer
+from ekiben.shell import ask
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 

@@ -12,7 +12,7 @@ TAIL = 20
 
 #: Podman and Buildah; Docker's old builder; Docker's BuildKit.
 _STEP = re.compile(
-    r"^(?:INFO: )?(?:STEP (\d+)/(\d+): |Step (\d+)/(\d+) : |#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\] )(.+)$"
+    r"^(?:INFO: )?(?:STEP (\d+)/(\d+): |Step (\d+)/(\d+) : |#\d+ \[(?:[\w.-]+ +)?(\d+)/(\d+)\] )(.+)$"
 )
 #: A layer: ``--> 45083ef9d4d`` or `` ---> 45083ef9d4d``; one that was found has a line of its own before.
 _LAYER = re.compile(r"^(?:INFO: )?\s*-{2,3}> (Using cache ?)?([0-9a-f]{10,64})?$")
