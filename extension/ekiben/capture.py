@@ -201,9 +201,17 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
     """The live object's answers, one a row.
 
     Raises:
-        UnsupportedSample: it gives another number of answers.
+        UnsupportedSample: it gives another number of answers, or is a function that raises.
     """
-    answers = dict(adapter.call(model, data))
+    try:
+        answers = dict(adapter.call(model, data))
+    except Exception as error:  # the user's own function may raise anything
+        if hasattr(model, "predict"):
+            raise
+        raise UnsupportedSample(
+            _("{name} does not answer the sample: {error}", name=name, error=f"{type(error).__name__}: {error}"),
+            remedy=_("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."),
+        ) from error
     got = len(answers["predictions"])
     if got != len(data):
         raise UnsupportedSample(

@@ -80,7 +80,8 @@ class Carried:
         for name, thing in self.live.items():
             setattr(stand_in, name, thing)
             for part, qualname in _named(thing, name):
-                for attribute, value in (("__module__", self.module), ("__qualname__", qualname)):
+                renamed = {"__module__": self.module, "__qualname__": qualname, "__name__": qualname.rpartition(".")[2]}
+                for attribute, value in renamed.items():
                     undo.append((part, attribute, getattr(part, attribute)))
                     setattr(part, attribute, value)
         before = sys.modules.get(self.module)
@@ -147,14 +148,24 @@ def here() -> Notebook:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
     if shell is not None:
-        ran = getattr(getattr(shell, "history_manager", None), "input_hist_parsed", ())
-        return Notebook(shell.user_ns, [str(text) for text in ran], Path.cwd())
+        return Notebook(shell.user_ns, _ran(shell), Path.cwd())
     main = sys.modules["__main__"]
     file = getattr(main, "__file__", None)
     if not file or Path(file).suffix != ".py" or not Path(file).is_file():
         return Notebook(vars(main), (), Path.cwd())
     text = Path(file).read_text(encoding="utf-8", errors="replace")
     return Notebook(vars(main), (text,), Path.cwd(), Path(file).name)
+
+
+def _ran(shell: Any) -> list[str]:
+    """The cells as IPython ran them, by number, with the empty lines above that it took away."""
+    history = getattr(shell, "history_manager", None)
+    parsed = [str(text) for text in getattr(history, "input_hist_parsed", ())]
+    raw = [str(text) for text in getattr(history, "input_hist_raw", ())]
+    if len(raw) != len(parsed):
+        return parsed
+    above = ["\n" * shown[: len(shown) - len(shown.lstrip())].count("\n") for shown in raw]
+    return [lines + text for lines, text in zip(above, parsed, strict=True)]
 
 
 def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (), name: str = "model") -> Carried:
@@ -168,13 +179,13 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
     """
     history = cells.read(notebook.cells, notebook.script)
     slicer = Slicer(notebook.namespace, history, notebook.script)
-    slicer.notice(slicer.look(model, name), name, "")
+    slicer.notice(slicer.look(model, name), name, slicer.place_of(model))
     parts = ordered(slicer.parts)
     targets = files.travelling(travelling, notebook.folder)
     beside = with_imports(slicer.modules)
     asked_for, rewritten = _data_files(parts, beside, targets, notebook.folder)
     source = module_text(parts, history.future, rewritten) if parts else ""
-    live = {part.name: part.value for part in parts if part.kind in ("function", "class")}
+    live = {part.name: part.value for part in parts if part.kind in ("function", "class") or slicer.own(part.value)}
     kept = {part.name: part.value for part in parts if part.how == "kept"}
     trees = [ast.parse(source), *(ast.parse(file.read_text(encoding="utf-8")) for file in beside.values())]
     return Carried(
@@ -214,6 +225,8 @@ def _named(thing: Any, name: str) -> Iterator[tuple[Any, str]]:
     """Functions and classes whose home is to be told otherwise, with their new qualified names."""
     if isinstance(thing, types.FunctionType):
         yield thing, name
+    elif not isinstance(thing, type) and isinstance(getattr(thing, "__wrapped__", None), types.FunctionType):
+        yield thing, name  # a decorator's object, such as lru_cache's
     elif isinstance(thing, type):
         yield thing, name
         for inside, member in vars(thing).items():
@@ -277,14 +290,15 @@ def _pieces(
 
 def _left(slicer: Slicer, live: Mapping[str, Any]) -> list[Piece]:
     """The notebook's other functions and classes: seen, and not needed."""
-    left = []
+    left: list[str] = []
     for name, value in slicer.namespace.items():
         latest = slicer.history.latest(name)
         mine = isinstance(value, (types.FunctionType, type)) and slicer.own(value)
         if mine and latest is not None and name not in live and not name.startswith("_"):
-            kind = "class" if isinstance(value, type) else "function"
-            left.append(Piece(name, kind, "left", latest.place, _("the model does not need it")))
-    return left[:_TOLD]
+            left.append(name)
+    more = ["…"] if len(left) > _TOLD else []
+    named = ", ".join([*left[:_TOLD], *more])
+    return [Piece(named, "function", "left", "", _("the model does not need it"))] if left else []
 
 
 def _unknown(slicer: Slicer) -> Iterator[Finding]:

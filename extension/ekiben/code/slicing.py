@@ -73,7 +73,7 @@ class Slicer:
             raise NotCarried(
                 _("{path} is {reason} ({type}) and cannot leave the notebook.", path=path, reason=reason,
                   type=type(item).__name__),
-                where=where or self._place_of(item) or user,
+                where=where or self.place_of(item) or user,
                 remedy=remedy,
             )  # fmt: skip
         names = [self.root(thing) for thing in found.code]
@@ -118,6 +118,8 @@ class Slicer:
             NotCarried: it cannot leave the notebook, or is needed in two versions.
         """
         value = self.namespace.get(name, _MISSING)
+        if hasattr(builtins, name) and name not in _SHELL and name not in self.history.bindings:
+            return  # the shell puts its own `open` over Python's
         if name in self.parts:
             self._one_version(self.parts[name], value, where)
             return
@@ -274,10 +276,10 @@ class Slicer:
             return next((entry for entry in reversed(classes) if _same_class(entry.node, thing, self.namespace)), None)
         assigned = [entry for entry in known if _assigned_lambda(entry.node)]
         defined = [entry for entry in known if isinstance(entry.node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-        found = self._matching([*assigned, *defined], _unwrapped(thing))
         decorated = [entry for entry in defined if getattr(entry.node, "decorator_list", ())]
-        for inside in _closed_over(thing) if found is None and decorated else ():
-            found = found or self._matching(decorated, _unwrapped(inside))
+        found = self._matching([*assigned, *defined], thing)
+        for layer in _layers(thing) if found is None and decorated else ():
+            found = found or self._matching(decorated, layer)
         return found
 
     def _matching(self, known: Iterable[Definition], thing: types.FunctionType) -> Definition | None:
@@ -305,7 +307,8 @@ class Slicer:
     def _line(self, part: Part, line: int) -> str:
         return cells.place(part.order[0], part.order[1] + line - 1, self.script) if part.place else ""
 
-    def _place_of(self, item: object) -> str:
+    def place_of(self, item: object) -> str:
+        """Where a variable that holds the very object was last bound, or nothing."""
         for name, value in self.namespace.items():
             latest = self.history.latest(name)
             if value is item and latest is not None:
@@ -351,15 +354,22 @@ def _unwrapped(thing: types.FunctionType) -> types.FunctionType:
     return thing
 
 
-def _closed_over(thing: types.FunctionType) -> list[types.FunctionType]:
-    """Functions that a function holds: a decorator's own that tells of nothing."""
-    found = []
-    for cell in thing.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:  # not bound yet
+def _layers(thing: types.FunctionType) -> list[types.FunctionType]:
+    """The functions beneath decorators, whether these tell of them (``__wrapped__``) or only hold them."""
+    found: list[types.FunctionType] = []
+    waiting: list[Any] = [thing]
+    while waiting and len(found) < 20:
+        layer = waiting.pop(0)
+        if not isinstance(layer, types.FunctionType) or layer in found:
             continue
-    return [entry for entry in found if isinstance(entry, types.FunctionType)]
+        found.append(layer)
+        waiting.append(getattr(layer, "__wrapped__", None))
+        for cell in layer.__closure__ or ():
+            try:
+                waiting.append(cell.cell_contents)
+            except ValueError:  # not bound yet
+                continue
+    return found
 
 
 def _globals_of(code: types.CodeType) -> list[str]:
@@ -376,13 +386,16 @@ def _same_class(node: ast.AST, live: type, namespace: Mapping[str, Any]) -> bool
     if not isinstance(node, ast.ClassDef):
         return False
     code = cells.compiled(node)
-    flags = next((f.__code__.co_flags for f in _methods(live, namespace)), 0)
+    flags = next((method.__code__.co_flags for _name, method in _methods(live, namespace)), 0)
     code = cells.compiled(node, flags) if flags else code
     if code is None:
         return False
     written = list(cells.inner(code))
-    if not all(any(cells.same(one, method.__code__) for one in written) for method in _methods(live, namespace)):
-        return False
+    bound = {target.id for statement in node.body if isinstance(statement, ast.Assign)
+             for target in statement.targets if isinstance(target, ast.Name)}  # fmt: skip
+    for name, method in _methods(live, namespace):
+        if name not in bound and not any(cells.same(one, method.__code__) for one in written):
+            return False
     for statement in node.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             if statement.name not in vars(live) and not statement.name.startswith("__"):
@@ -404,18 +417,18 @@ def _fits(node: ast.expr, live: Any) -> bool:
         return True
 
 
-def _methods(live: type, namespace: Mapping[str, Any]) -> list[types.FunctionType]:
-    """The functions that the class statement itself wrote."""
+def _methods(live: type, namespace: Mapping[str, Any]) -> list[tuple[str, types.FunctionType]]:
+    """The notebook's functions among a class's members, by name."""
     found = []
-    for member in vars(live).values():
+    for name, member in vars(live).items():
         inside = (member, getattr(member, "__func__", None), getattr(member, "fget", None),
                   getattr(member, "fset", None), getattr(member, "func", None))  # fmt: skip
         for function in inside:
             if isinstance(function, types.FunctionType):
                 plain = _unwrapped(function)
                 written = not plain.__code__.co_filename.startswith("<string>")
-                if plain.__globals__ is namespace and written and plain.__qualname__.startswith(live.__qualname__ + "."):
-                    found.append(plain)
+                if plain.__globals__ is namespace and written:
+                    found.append((name, plain))
     return found
 
 

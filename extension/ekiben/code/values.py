@@ -67,9 +67,9 @@ def stuck(value: object) -> tuple[str, str] | None:
 def literal(value: Any) -> str | None:
     """Python text that gives an equal value again, or None. May need ``import numpy`` or ``pathlib``."""
     try:
-        text = _literal(value)
+        text = _literal(value, [LONGEST])
     except (RecursionError, ValueError):
-        return None  # a list inside itself, or a number too long to print
+        return None  # a list inside itself, or too long to be read
     return text
 
 
@@ -78,7 +78,10 @@ def modules_of(text: str) -> tuple[str, ...]:
     return tuple(name for name in ("numpy", "pathlib") if f"{name}." in text)
 
 
-def _literal(value: Any) -> str | None:
+def _literal(value: Any, left: list[int]) -> str | None:
+    left[0] -= 1
+    if left[0] < 0:
+        raise ValueError("too many parts")
     kind = type(value)
     if value is None or value is Ellipsis or kind in (bool, int, str, bytes):
         return repr(value)
@@ -87,20 +90,20 @@ def _literal(value: Any) -> str | None:
     if kind is complex:
         return repr(value) if math.isfinite(value.real) and math.isfinite(value.imag) else None
     if kind in (list, tuple, set, frozenset):
-        return _collection(kind, value)
+        return _collection(kind, value, left)
     if kind is dict:
-        pairs = [(_literal(key), _literal(item)) for key, item in value.items()]
+        pairs = [(_literal(key, left), _literal(item, left)) for key, item in value.items()]
         if any(key is None or item is None for key, item in pairs):
             return None
         return "{" + ", ".join(f"{key}: {item}" for key, item in pairs) + "}"
     if isinstance(value, PurePath):
         return f"pathlib.Path({str(value)!r})"
-    return _array(value)
+    return _array(value, left)
 
 
-def _collection(kind: type, value: Any) -> str | None:
+def _collection(kind: type, value: Any, left: list[int]) -> str | None:
     items = sorted(value, key=repr) if kind in (set, frozenset) else value
-    texts = [_literal(item) for item in items]
+    texts = [_literal(item, left) for item in items]
     if any(text is None for text in texts):
         return None
     inside = ", ".join(text for text in texts if text is not None)
@@ -113,15 +116,15 @@ def _collection(kind: type, value: Any) -> str | None:
     return f"frozenset([{inside}])"
 
 
-def _array(value: Any) -> str | None:
+def _array(value: Any, left: list[int]) -> str | None:
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return None
     if isinstance(value, numpy.generic) and value.dtype.kind in "biuf":
-        inside = _literal(value.item())
+        inside = _literal(value.item(), left)
         return f"numpy.{value.dtype.name}({inside})" if inside else None
     if type(value) is numpy.ndarray and value.dtype.kind in "biufU" and 0 < value.size <= MOST_NUMBERS:
-        inside = _literal(value.tolist())
+        inside = _literal(value.tolist(), left)
         return f"numpy.array({inside}, dtype={value.dtype.str!r})" if inside else None
     return None
 

@@ -77,7 +77,8 @@ class Sklearn:
                 _("Share the image only with people who trust you."),
             )
             return self._pickle(model, folder, imports, finding)
-        foreign = tuple(name for name in trusted if not name.startswith(_KNOWN))
+        # The notebook's own code travels as a module of this name: the user wrote it.
+        foreign = tuple(name for name in trusted if not name.startswith((*_KNOWN, "notebook_code_")))
         findings = (
             Finding(
                 "warning",
