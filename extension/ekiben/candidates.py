@@ -1,0 +1,157 @@
+"""What in a kernel's namespace could have stood between a sample and a model: transformers, tables, targets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ekiben.canonical import bases
+
+#: More objects than these are not looked at; a notebook with more is looked at from its first on.
+MOST = 8
+
+
+class Named(NamedTuple):
+    """A variable."""
+
+    name: str
+    value: Any
+
+
+def variables(namespace: Mapping[str, Any]) -> list[Named]:
+    """The user's own variables; an object with two names comes once."""
+    seen: set[int] = set()
+    found: list[Named] = []
+    for name, value in list(namespace.items()):
+        if name.startswith("_") or name in ("In", "Out", "exit", "quit") or id(value) in seen:
+            continue
+        seen.add(id(value))
+        found.append(Named(name, value))
+    return found
+
+
+def name_of(value: object, known: list[Named], otherwise: str) -> str:
+    """The variable that holds ``value``."""
+    return next((entry.name for entry in known if entry.value is value), otherwise)
+
+
+def transformers(known: list[Named], model: Any, parts: tuple[Any, ...]) -> list[Named]:
+    """Fitted objects with ``fit`` and ``transform`` that are not in the model already.
+
+    Those that transform answers (label encoders) or predict themselves are left out.
+    """
+    inside = {id(part) for part in (model, *parts)}
+    found = [
+        entry
+        for entry in known
+        if id(entry.value) not in inside
+        and not isinstance(entry.value, type)
+        and _has(entry.value, "fit")
+        and _has(entry.value, "transform")
+        and not _has(entry.value, "predict")
+        and not _of_labels(entry.value)
+        and _fitted(entry.value)
+    ]
+    return found[:MOST]
+
+
+def label_encoders(known: list[Named]) -> list[Named]:
+    """Fitted LabelEncoders."""
+    return [
+        entry
+        for entry in known
+        if "sklearn.LabelEncoder" in bases(entry.value) and getattr(entry.value, "classes_", None) is not None
+    ][:MOST]
+
+
+def tables(known: list[Named], sample: Any) -> list[Named]:
+    """Other DataFrames and 2-D arrays with as many rows as the sample."""
+    found = []
+    for entry in known:
+        if entry.value is sample or not ({"pandas.DataFrame", "numpy.ndarray"} & bases(entry.value)):
+            continue
+        shape: tuple[int, ...] = entry.value.shape
+        if len(shape) == 2 and shape[0] == len(sample):
+            found.append(entry)
+    return found[:MOST]
+
+
+def targets(known: list[Named], sample: Any, rows: list[int], classes: tuple[Any, ...] | None) -> list[Any]:
+    """What the model was meant to answer for ``rows`` of the sample: arrays of as many entries."""
+    found: list[Any] = []
+    for entry in known:
+        value = entry.value
+        if isinstance(value, dict) and "target" in value and "sklearn.Bunch" in bases(value):
+            value = value["target"]
+        elif not re.match(r"(y|target|label|outcome|answer)", entry.name, re.IGNORECASE):
+            continue
+        truth = _truth(value, sample, rows)
+        if truth is not None and _answers(truth, classes):
+            found.append(truth)
+    return found[:4]
+
+
+def _truth(value: Any, sample: Any, rows: list[int]) -> Any:
+    import numpy
+
+    # A target that keeps its index is aligned to a part of the rows, as ``X.head(50)`` is.
+    index: Any = getattr(sample, "index", None)
+    aligned: Any = getattr(value, "index", None)
+    if (
+        "pandas.Series" in bases(value)
+        and "pandas.DataFrame" in bases(sample)
+        and aligned.is_unique
+        and index.isin(aligned).all()
+    ):
+        return value.loc[index[rows]].to_numpy()
+    if not isinstance(value, (list, tuple)) and not bases(value) & {
+        "numpy.ndarray",
+        "pandas.Series",
+        "pandas.DataFrame",
+    }:
+        return None
+    if len(value) != len(sample):
+        return None
+    try:
+        array = numpy.asarray(value)
+    except ValueError:
+        return None  # a ragged list
+    array = array.ravel() if array.ndim == 2 and array.shape[1] == 1 else array
+    return array[rows] if array.ndim == 1 else None
+
+
+def _answers(truth: Any, classes: tuple[Any, ...] | None) -> bool:
+    """Whether they could be answers of the model, and tell something."""
+    import numpy
+
+    if classes is not None:
+        known = {str(label) for label in classes}
+        try:
+            seen = {str(label) for label in numpy.unique(truth).tolist()}
+        except TypeError:
+            return False  # labels of several types, which cannot be sorted
+        return seen <= known and len(seen) > 1
+    return bool(truth.dtype.kind in "iuf" and len(truth) > 1 and numpy.isfinite(truth).all())
+
+
+def _has(value: Any, name: str) -> bool:
+    # A Pipeline's own properties raise when its last step lacks the method.
+    try:
+        return callable(getattr(value, name, None))
+    except Exception:  # noqa: BLE001 - a property may raise anything
+        return False
+
+
+def _of_labels(value: Any) -> bool:
+    return bool(
+        {"sklearn.LabelEncoder", "sklearn.LabelBinarizer", "sklearn.MultiLabelBinarizer"} & bases(value)
+    )
+
+
+def _fitted(value: Any) -> bool:
+    steps = getattr(value, "steps", None)
+    if steps:
+        return all(isinstance(step, str) or step is None or _fitted(step) for _name, step in steps)
+    told = [name for name in vars(value) if name.endswith("_") and not name.startswith("_")]
+    return bool(told) or bool(getattr(value, "__sklearn_is_fitted__", bool)())
