@@ -41,8 +41,8 @@ export class Card {
       { id: 'proof', title: () => t('Proof'), make: () => proofTab(this.data.model.contract, this.data.replays) },
       { id: 'code', title: () => t('Code'), make: () => this.makeCode() }
     ]);
-    // JupyterLab's single-key shortcuts must not fire while someone moves a slider in a cell's output.
-    this.node = h('section', { class: 'ek ek-card', 'data-lm-suppress-shortcuts': 'true' }, this.head, this.tabs.node);
+    this.node = h('section', { class: 'ek ek-card' }, this.head, this.tabs.node);
+    window.addEventListener('keydown', this.guard, true);
     this.header();
   }
 
@@ -76,8 +76,21 @@ export class Card {
   }
 
   dispose(): void {
+    window.removeEventListener('keydown', this.guard, true);
     this.attempt?.dispose();
   }
+
+  /**
+   * The notebook's single-key shortcuts (b: insert a cell) must not fire while someone moves a slider in
+   * an output; those with Ctrl go on. Lumino, which listens at the document, honours this attribute.
+   */
+  private readonly guard = (event: KeyboardEvent): void => {
+    const target = event.target;
+    if (target instanceof Element && this.node.contains(target)) {
+      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      target.toggleAttribute('data-lm-suppress-shortcuts', plain);
+    }
+  };
 
   private makeTry(): HTMLElement {
     this.attempt = new TryTab(this.data.model.contract, rows => this.carrier.tryRows(rows));
