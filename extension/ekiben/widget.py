@@ -33,6 +33,8 @@ class CardWidget(anywidget.AnyWidget):
         MissingDependency: this installation came without the front end.
     """
 
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
     card = traitlets.Dict().tag(sync=True)
 
     def __init__(self, box: Box, **traits: Any) -> None:
@@ -43,9 +45,7 @@ class CardWidget(anywidget.AnyWidget):
             "stop": lambda message: _stop(box),
             "refresh": lambda message: None,
         }
-        super().__init__(
-            _esm=_static("widget.js"), _css=_static("widget.css"), card=_card(box), **traits
-        )
+        super().__init__(_esm=_static("widget.js"), _css=_static("widget.css"), card=_card(box), **traits)
         self.on_msg(self._answer)
 
     def _answer(self, widget: object, message: dict[str, Any], buffers: object) -> None:
@@ -61,7 +61,8 @@ class CardWidget(anywidget.AnyWidget):
                 reply = {"ok": False, "error": error.to_json()}
             except Exception as error:  # noqa: BLE001 - the boundary: the card must hear of everything
                 failure = EkibenError(
-                    f"{type(error).__name__}: {error}", remedy=_("The cell's code may be run by hand to see more.")
+                    f"{type(error).__name__}: {error}",
+                    remedy=_("The cell's code may be run by hand to see more."),
                 )
                 reply = {"ok": False, "error": failure.to_json()}
         self.send({"id": message.get("id"), **reply})
@@ -84,7 +85,9 @@ def _static(name: str) -> str:
         raise MissingDependency(
             _("This installation of ekiben came without its front end."),
             where=str(path),
-            remedy=_("Install it without EKIBEN_SKIP_FRONTEND, or run npm ci && npm run build in extension/."),
+            remedy=_(
+                "Install it without EKIBEN_SKIP_FRONTEND, or run npm ci && npm run build in extension/."
+            ),
         )
     return path.read_text(encoding="utf-8")
 
