@@ -42,7 +42,7 @@ def in_container(test: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "reference", ["iris", "iris:1", "team/iris:1.0-rc", "localhost:5000/a/b_c:X", "ghcr.io/a/b"]
+    "reference", ["iris", "iris:1", "team/iris:1.0-rc", "localhost:5000/a/b_c:X", "example.org/a/b"]
 )
 def test_names_of_images(reference: str) -> None:
     image.check_reference(reference)

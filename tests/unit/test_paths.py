@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from jupyter_core.paths import jupyter_runtime_dir
-
 from ekiben import paths
+from jupyter_core.paths import jupyter_runtime_dir
 
 VARIABLES = (
     "JUPYTER_RUNTIME_DIR",
