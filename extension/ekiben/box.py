@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ekiben import environment, service
@@ -64,6 +65,7 @@ def wrap(
     requirements: Sequence[str] = (),
     indexes: bool = False,
     files: Sequence[str | Path] = (),
+    trust_sample: bool = False,
     project_dir: str | Path | None = None,
 ) -> Box:
     """Captures a fitted ``model`` with its contract and makes its service.
@@ -75,17 +77,20 @@ def wrap(
     says what happens to what looks like personal data: ``keep`` (and be warned), ``replace`` or
     ``drop``. ``requirements`` names installed packages that the model imports where nobody sees it;
     ``indexes`` writes the package indexes of your pip settings into the project. ``files`` are data
-    files that your code opens when it answers. The project goes to ``project_dir``, or to a place
+    files that your code opens when it answers. ``trust_sample`` takes the sample as it is, without a look
+    for preprocessing that was forgotten. The project goes to ``project_dir``, or to a place
     beside the store.
 
     What the model needs of the notebook's own code travels with it; ``box.carried`` tells what it is.
 
     Raises:
         UnsupportedModel, UnsupportedSample: with the remedy.
+        SampleMismatch: the model was fitted on something else; the remedy is code that joins them.
         NotCarried: the code uses what cannot leave the notebook; cell, line and remedy are told.
         ReplayMismatch: the saved copy answers otherwise than the live object.
     """
-    variable = variable_name(model, sys._getframe(1).f_locals)
+    namespace = _namespace(sys._getframe(1))
+    variable = variable_name(model, namespace)
     chosen = name or variable or type(model).__name__
     with Status() as status:
         status.say(_("capturing {name}", name=chosen))
@@ -99,6 +104,7 @@ def wrap(
             requirements=requirements,
             indexes=indexes,
             files=files,
+            namespace=None if trust_sample else namespace,
         )
         told = findings(private) if personal == "keep" else ()
         contract = replace(record.contract, outside=outside)
@@ -130,6 +136,13 @@ def variable_name(value: object, namespace: dict[str, Any]) -> str | None:
     return next(
         (name for name, found in namespace.items() if found is value and not name.startswith("_")), None
     )
+
+
+def _namespace(caller: FrameType) -> dict[str, Any]:
+    """The caller's variables; those of the notebook too where a function or the magic calls."""
+    running = getattr(sys.modules.get("__main__"), "__dict__", {})
+    notebook = running if caller.f_globals is running or caller.f_globals["__name__"].startswith("ekiben.") else {}
+    return {**caller.f_locals, **{name: value for name, value in notebook.items() if name not in caller.f_locals}}
 
 
 def store_name(name: str) -> str:

@@ -8,14 +8,14 @@ import os
 import platform
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from ekiben import bridge, notebook_code
 from ekiben import contract as contracts
-from ekiben import notebook_code
 from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedModel, UnsupportedSample
 from ekiben.protocols import Framework, Saved
 from ekiben.records import Contract, Finding, Mismatch, Model, Replay, Tolerance, Unseen
@@ -39,6 +39,7 @@ def capture(
     notebook: notebook_code.Notebook | None = None,
     requirements: Sequence[str] = (),
     indexes: bool = False,
+    namespace: Mapping[str, Any] | None = None,
 ) -> tuple[Model, Replay]:
     """Saves ``model`` with the contract that ``sample`` shows: the record, and its first replay.
 
@@ -46,11 +47,12 @@ def capture(
     that it needs comes from ``notebook``, the running one where it is left out; ``files`` are data
     files that this code opens.
     ``requirements`` names installed distributions that the model needs though nobody sees it import
-    them; ``indexes`` writes the package indexes of the user's pip settings into the project.
+    them; ``indexes`` writes the package indexes of the user's pip settings into the project. With the
+    variables in ``namespace`` the sample is looked at for preprocessing that was forgotten.
 
     Raises:
         UnsupportedModel: no framework takes it, it is not fitted, or it has no ``predict``.
-        UnsupportedSample: the sample does not fit.
+        UnsupportedSample: the sample does not fit; SampleMismatch where the remedy is known.
         NotCarried: its code uses what cannot leave the notebook.
         ReplayMismatch: the saved copy answers otherwise than the live object.
     """
@@ -61,6 +63,7 @@ def capture(
         raise UnsupportedModel(
             _("The {type} is not fitted yet.", type=type(model).__name__), remedy=_("Call fit first, then wrap it.")
         )
+    fit = () if namespace is None else bridge.check(model, sample, about, namespace)
     adapter = load_adapter(taken)
     carried = notebook_code.carry(model, notebook or notebook_code.here(), files, name)
     contract = contracts.infer(sample, lambda data: _asked(adapter, model, data, about.estimator), about, unseen=unseen)
@@ -73,7 +76,7 @@ def capture(
             saved = taken.save(model, folder, _example(contract))
         imports = carried.without_own((*saved.imports, *carried.imports))
         needs = needed((*imports, *data_imports(contract)), also=requirements, indexes=indexes)
-        record = _record(entry.tag, taken, about.estimator, saved, contract, folder, carried, needs)
+        record = _record(entry.tag, taken, about.estimator, saved, contract, folder, carried, needs, fit)
         _write(folder, record)
         replay = replay_here(folder, record, "kernel", adapter)
         if not replay.passed:
@@ -245,12 +248,13 @@ def _record(
     folder: Path,
     carried: notebook_code.Carried,
     needs: Needs,
+    fit: tuple[Finding, ...],
 ) -> Model:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
-    findings: tuple[Finding, ...] = (*saved.findings, *carried.findings, *needs.findings)
+    findings: tuple[Finding, ...] = (*fit, *saved.findings, *carried.findings, *needs.findings)
     return Model(
         name=tag.name,
         version=tag.version,

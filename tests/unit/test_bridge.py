@@ -8,6 +8,9 @@ from typing import Any
 import numpy
 import pandas
 import pytest
+from ekiben.bridge import check
+from ekiben.errors import SampleMismatch
+from ekiben.frameworks.sklearn import Sklearn
 from models import applicants, diabetes, iris, people
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, load_wine
@@ -25,10 +28,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
-
-from ekiben.bridge import check
-from ekiben.errors import SampleMismatch
-from ekiben.frameworks.sklearn import Sklearn
 
 
 def findings(model: Any, sample: Any, /, **namespace: Any) -> tuple[Any, ...]:
@@ -279,7 +278,7 @@ def test_a_label_encoder_outside_the_model():
 
 
 def test_far_from_what_was_recorded_without_anything_else(wine):
-    X, y = wine
+    X, _y = wine
     clf = KMeans(3, n_init=1, random_state=0).fit(StandardScaler().fit_transform(X))
     (finding,) = findings(clf, X.to_numpy() + 100, clf=clf)
     assert "outside the data that the model was fitted on" in finding.message
