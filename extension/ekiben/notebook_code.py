@@ -26,7 +26,7 @@ from ekiben.code import cells, files
 from ekiben.code.local import with_imports
 from ekiben.code.names import imported
 from ekiben.code.render import module_text
-from ekiben.code.slicing import Part, Slicer, ordered
+from ekiben.code.slicing import Part, Slicer, ordered, without_idle_imports
 from ekiben.errors import EkibenError, NotCarried
 from ekiben.protocols import Saved
 from ekiben.records import Finding, Piece
@@ -180,7 +180,7 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
     history = cells.read(notebook.cells, notebook.script)
     slicer = Slicer(notebook.namespace, history, notebook.script)
     slicer.notice(slicer.look(model, name), name, slicer.place_of(model))
-    parts = ordered(slicer.parts)
+    parts = ordered(without_idle_imports(slicer.parts, slicer.dotted))
     targets = files.travelling(travelling, notebook.folder)
     beside = with_imports(slicer.modules)
     asked_for, rewritten = _data_files(parts, beside, targets, notebook.folder)

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from ekiben.errors import NotFound
 from ekiben.words import _
@@ -56,10 +57,8 @@ def named(text: str, folder: Path) -> dict[str, int]:
             value = node.args[0].value
             if isinstance(value, str) and _opens(node, word) and (_is_there(value, folder) or _like_a_path(value)):
                 found.setdefault(value, node.lineno)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # A word that happens to be a file's name is a word, unless it looks like a path.
-            if re.search(r"[./]", node.value) and _is_there(node.value, folder):
-                found.setdefault(node.value, node.lineno)
+        elif isinstance(node, ast.Constant) and _like_a_file(node.value, folder):
+            found.setdefault(node.value, node.lineno)
     return found
 
 
@@ -67,6 +66,11 @@ def _opens(node: ast.Call, word: str) -> bool:
     mode = next((part.value for part in node.args[1:2] if isinstance(part, ast.Constant)), "r")
     writes = word == "open" and isinstance(mode, str) and bool(set(mode) & set("wax"))
     return (word in _OPENERS or word.startswith("read_")) and not writes
+
+
+def _like_a_file(value: object, folder: Path) -> TypeGuard[str]:
+    """A text that looks like a path and is one; a word that happens to be a file's name is a word."""
+    return isinstance(value, str) and bool(re.search(r"[./]", value)) and _is_there(value, folder)
 
 
 def _like_a_path(value: str) -> bool:

@@ -316,6 +316,18 @@ class Slicer:
         return ""
 
 
+def without_idle_imports(parts: Mapping[str, Part], dotted: set[str]) -> dict[str, Part]:
+    """Parts less the submodules that nothing names: of ``import xml.dom, xml.sax`` one may be enough."""
+    used: dict[str, Part] = {}
+    for key, part in parts.items():
+        module = part.text.removeprefix("import ") if part.kind == "import" else ""
+        idle = "." in module and " " not in module and module not in dotted
+        others = [other for other in parts.values() if other is not part and other.name == part.name]
+        if not (idle and any(other.text.removeprefix("import ") in (part.name, *dotted) for other in others)):
+            used[key] = part
+    return used
+
+
 def ordered(parts: Mapping[str, Part]) -> list[Part]:
     """Parts in order of definition, each after what it needs when it is run."""
     done: dict[str, Part] = {}
