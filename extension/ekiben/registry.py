@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import warnings
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -11,13 +12,13 @@ from ekiben.protocols import GROUPS, Builder, Framework, lineage
 from ekiben.words import _
 
 
-@lru_cache(maxsize=None)
+@cache
 def names(kind: str) -> tuple[str, ...]:
     """The registered plugins of a kind (``framework``, ``builder``, …), in order of name."""
     return tuple(sorted({point.name for point in entry_points(group=GROUPS[kind])}))
 
 
-@lru_cache(maxsize=None)
+@cache
 def plugin(kind: str, name: str) -> Any:
     """One plugin, made from the class its entry point names.
 
@@ -47,7 +48,7 @@ def builder(name: str) -> Builder:
 
 def framework_of(model: object) -> Framework | None:
     """The framework that takes ``model``, the nearest one where several do, or None."""
-    takers = (candidate for candidate in map(framework, names("framework")) if candidate.matches(model))
+    takers = [candidate for candidate in _sound_frameworks() if candidate.matches(model)]
     kinds = lineage(model)
 
     def distance(taker: Framework) -> int:
@@ -57,6 +58,18 @@ def framework_of(model: object) -> Framework | None:
         return next((place for place, kind in enumerate(kinds) if kind in classes), len(kinds))
 
     return min(takers, key=distance, default=None)
+
+
+@cache
+def _sound_frameworks() -> tuple[Framework, ...]:
+    """The frameworks that load. A broken one of a stranger's must not hide the rest; ``doctor`` tells of it."""
+    found = []
+    for name in names("framework"):
+        try:
+            found.append(framework(name))
+        except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything
+            warnings.warn(f"the framework {name} does not load: {error}", RuntimeWarning, stacklevel=2)
+    return tuple(found)
 
 
 def framework_for(model: object) -> Framework:

@@ -91,3 +91,25 @@ box = ekiben.wrap(Threshold(1.0), sample, name="threshold")
 print(json.dumps([box.model.framework, list(box.predict(sample).outputs["predictions"])]))
 """
     assert asked(installed, code) == ["stranger", [False, True, True]]
+
+
+def test_a_plugin_that_does_not_load_hides_no_other(monkeypatch):
+    """One broken stranger must not keep scikit-learn from working."""
+    from ekiben import registry
+    from sklearn.tree import DecisionTreeClassifier
+
+    sound = registry.framework
+
+    def framework(name):
+        if name == "torch":
+            raise ImportError("a stranger's mistake")
+        return sound(name)
+
+    monkeypatch.setattr(registry, "framework", framework)
+    registry._sound_frameworks.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="torch does not load"):
+            found = registry.framework_of(DecisionTreeClassifier())
+        assert found is not None and found.name == "sklearn"
+    finally:
+        registry._sound_frameworks.cache_clear()

@@ -24,7 +24,7 @@ class Sklearn:
 
     def matches(self, model: object) -> bool:
         """Looks at the names of the classes only."""
-        return not isinstance(model, type) and any(
+        return not issubclass(type(model), type) and any(
             kind.__module__ == "sklearn.base" and kind.__name__ == "BaseEstimator" for kind in type(model).__mro__
         )
 
