@@ -60,13 +60,17 @@ function activate(
   app.shell.add(panel, 'right', { rank: 650, type: 'ekiben' });
   restorer?.add(panel, panel.id);
 
-  const look = () => void panel.lookAgain();
+  const look = () => panel.lookAtRest();
   notebooks.currentChanged.connect(look);
   NotebookActions.executed.connect(look);
-  notebooks.currentChanged.connect((_tracker, shown) => {
-    shown?.sessionContext.statusChanged.disconnect(look);
-    shown?.sessionContext.kernelChanged.disconnect(look);
-    shown?.sessionContext.kernelChanged.connect(look);
+  const restarted = (_context: unknown, status: string) => {
+    if (status.endsWith('restarting')) {
+      look();
+    }
+  };
+  notebooks.widgetAdded.connect((_tracker, { sessionContext }) => {
+    sessionContext.kernelChanged.connect(look);
+    sessionContext.statusChanged.connect(restarted);
   });
 
   app.commands.addCommand(WRAP, {

@@ -34,6 +34,9 @@ export interface Surroundings {
   tell(sentence: string): void;
 }
 
+/** Milliseconds after which the next cell of a run has begun. */
+const REST = 200;
+
 /** Milliseconds between two looks while something starts, ends or is being built. */
 const BUSY = 2000;
 
@@ -49,7 +52,9 @@ export class EkibenPanel extends Widget {
   private readonly serviceLogs: Logs;
   private readonly jobLogs: Logs;
   private timer = 0;
+  private rest = 0;
   private looks = 0;
+  private looked: string | undefined;
 
   constructor(private readonly around: Surroundings) {
     super();
@@ -71,14 +76,36 @@ export class EkibenPanel extends Widget {
   override dispose(): void {
     document.removeEventListener('visibilitychange', this.seen);
     window.clearTimeout(this.timer);
+    window.clearTimeout(this.rest);
     super.dispose();
   }
 
-  /** Looks into the kernel again: a cell ran, or another notebook came to the front. */
+  /**
+   * Looks once the notebook has come to rest: a cell ran, or another notebook came to the front. Every
+   * look ends with the kernel calling itself idle, which JupyterLab shows; while a cell runs that is
+   * wrong, so a look then is for the person to ask for.
+   */
+  lookAtRest(): void {
+    window.clearTimeout(this.rest);
+    this.rest = window.setTimeout(() => {
+      const shown = this.around.current()?.panel.id;
+      if (!this.cellRuns()) {
+        void this.lookAgain();
+      } else if (shown !== this.looked) {
+        this.looks += 1;
+        this.looked = shown;
+        this.look = { state: 'busy' };
+        this.draw();
+      }
+    }, REST);
+  }
+
+  /** Looks into the kernel now, also while a cell runs. */
   async lookAgain(): Promise<void> {
     const current = this.around.current();
     this.looks += 1;
     const turn = this.looks;
+    this.looked = current?.panel.id;
     if (!current) {
       this.look = { state: 'none' };
     } else if (this.isVisible) {
@@ -122,8 +149,8 @@ export class EkibenPanel extends Widget {
       window.dispatchEvent(new Event('ekiben:services'));
     }
     await Promise.all([this.serviceLogs.refresh(servers.items ?? []), this.jobLogs.refresh(jobs.items ?? [])]);
-    if (this.look.state === 'busy' || this.look.state === 'waiting' || this.cellRuns()) {
-      void this.lookAgain();
+    if (this.look.state === 'busy' || this.look.state === 'waiting') {
+      this.lookAtRest();
     }
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => void this.refresh(), this.moves() ? BUSY : this.around.interval() * 1000);
@@ -144,7 +171,7 @@ export class EkibenPanel extends Widget {
   private readonly seen = (): void => {
     if (this.isVisible && !document.hidden) {
       void this.refresh();
-      void this.lookAgain();
+      this.lookAtRest();
     }
   };
 
@@ -262,7 +289,7 @@ export class EkibenPanel extends Widget {
     const current = this.around.current();
     if (current) {
       void this.around.run(current.panel, code).then(
-        () => Promise.all([this.lookAgain(), this.refresh()]),
+        () => Promise.all([this.lookAtRest(), this.refresh()]),
         (error: unknown) => this.around.fail(failureOf(error))
       );
       // What the cell starts is worth a closer look while it runs.

@@ -49,7 +49,7 @@ function body(view: ModelsView): Child {
     case 'no-kernel':
       return empty(t('This notebook has no running kernel. Start one with the kernel’s name at the top right.'));
     case 'busy':
-      return empty(t('The kernel is busy; the list follows when it is idle.'));
+      return empty(t('A cell runs; the list follows when it is done.'));
     case 'language':
       return empty(t('This kernel speaks {language}. Ekiben wraps models of Python kernels.', { language: look.name }));
     case 'failed':
