@@ -127,7 +127,8 @@ def _check_order(look: _Look) -> None:
     raise SampleMismatch(
         _("The sample has the model's columns in another order."),
         where=look.sample.name,
-        remedy=f"box = ekiben.wrap({look.model.name}, {look.sample.name}[list({look.model.name}.feature_names_in_)])",
+        remedy=_("Pass them in the model's order:"),
+        code=f"box = ekiben.wrap({look.model.name}, {look.sample.name}[list({look.model.name}.feature_names_in_)])",
     )
 
 
@@ -155,11 +156,18 @@ def _trouble(look: _Look) -> str:
             warnings.simplefilter("ignore")
             look.model.value.predict(rows_of(look.part, list(range(min(5, len(look.rows))))))
     except Exception as error:  # noqa: BLE001 - a model may raise anything on data that does not fit it
-        return _(
-            "The model does not take the sample: {reason}",
-            reason=(str(error).splitlines() or [repr(error)])[0],
-        )
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        told = [_("The model does not take the sample: {reason}.", reason=reason.rstrip("."))]
+        texts = _texts(look)
+        told += [_("Text is in {names}.", names=", ".join(texts[:10]))] if texts else []
+        return " ".join(told)
     return ""
+
+
+def _texts(look: _Look) -> list[str]:
+    """The columns of a frame that are neither numbers nor times."""
+    columns: Any = getattr(look.part, "columns", ())
+    return [str(name) for name in columns if getattr(look.part[name].dtype, "kind", "O") not in "iufbMm"]
 
 
 def _misfit(look: _Look, trouble: str) -> SampleMismatch | None:
@@ -193,18 +201,13 @@ def _proposed(look: _Look, what: str, one: _Tried, count: int) -> SampleMismatch
         told.append(_("Through it, {measure} is {score}.", measure=_measure(look), score=f"{one.score:.2f}"))
     if count > 1:
         told.append(_("({n} ways fit; this one fits best.)", n=count))
-    return SampleMismatch(" ".join(told), where=look.sample.name, remedy=one.chain.code())
+    return SampleMismatch(" ".join(told), where=look.sample.name, remedy=_advice(one), code=one.chain.code())
 
 
 def _unaided(look: _Look) -> str:
     """What helps where the notebook has nothing that does."""
-    columns: Any = getattr(look.part, "columns", ())
     wanted = look.about.columns or ()
-    texts = [
-        str(name)
-        for name in columns
-        if look.part[name].dtype.kind not in "iufbM" and (not wanted or name not in wanted)
-    ] or [str(name) for name in columns if look.part[name].dtype.kind not in "iufbM"]
+    texts = [name for name in _texts(look) if name not in wanted] or _texts(look)
     if not texts:
         return _(
             "Pass the data that fit was called with, as it was; or wrap a Pipeline that makes it of these rows."
@@ -269,7 +272,13 @@ def _plain(look: _Look, before: tuple[float | None, float | None], one: _Tried) 
     elif one.likeness is not None and before[1] is not None:
         what += " " + _("What the model recorded of its data fits {before} of it as it is, and {after} that way.",
                         before=f"{before[1]:.0%}", after=f"{one.likeness:.0%}")  # fmt: skip
-    return SampleMismatch(what, where=look.sample.name, remedy=one.chain.code())
+    return SampleMismatch(what, where=look.sample.name, remedy=_advice(one), code=one.chain.code())
+
+
+def _advice(one: _Tried) -> str:
+    if one.chain.imports:
+        return _("Wrap the Pipeline that joins them, if this is what you meant (trust_sample=True if not):")
+    return _("Pass that one, if this is what you meant (trust_sample=True if not):")
 
 
 def _tried(look: _Look) -> Iterator[_Tried]:

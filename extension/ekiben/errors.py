@@ -67,7 +67,11 @@ class UnsupportedSample(EkibenError):
 
 
 class SampleMismatch(UnsupportedSample):
-    """The model was fitted on something else than the sample; the remedy is code that joins them."""
+    """The model was fitted on something else than the sample; ``code`` joins them where it is known."""
+
+    def __init__(self, message: str, *, where: str = "", remedy: str = "", code: str = "") -> None:
+        super().__init__(message, where=where, remedy=f"{remedy}\n{code}" if code else remedy)
+        self.code = code
 
 
 class NotCarried(EkibenError):

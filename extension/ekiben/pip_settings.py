@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert")
+_KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Settings:
     links: tuple[str, ...] = ()
     no_index: bool = False
     trusted: tuple[str, ...] = ()
-    cert: str = ""
 
     @property
     def indexes(self) -> tuple[str, ...]:
@@ -67,7 +66,6 @@ def settings() -> Settings:
         links=tuple(told.get("find-links", "").split()),
         no_index=told.get("no-index", "").strip().lower() in ("1", "true", "yes", "on"),
         trusted=tuple(told.get("trusted-host", "").split()),
-        cert=told.get("cert", "").strip(),
     )
 
 

@@ -51,7 +51,7 @@ def joined(error: SampleMismatch, **namespace: Any) -> tuple[Any, Any]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exec(error.remedy, {**namespace, "ekiben": Ekiben()})
+        exec(error.code, {**namespace, "ekiben": Ekiben()})
     model, sample = called
     return model, sample
 
@@ -145,7 +145,7 @@ def test_two_transformers_one_after_the_other(wine):
     error = mismatch(clf, X, **known)
     assert "The sample has 13 columns, the model was fitted on 3" in error.message
     assert "scaler → pca would bridge the gap" in error.message
-    assert error.remedy.endswith("box = ekiben.wrap(make_pipeline(scaler, pca, clf), X)")
+    assert error.code.endswith("box = ekiben.wrap(make_pipeline(scaler, pca, clf), X)")
     assert joined(error, **known)[0].score(X, y) > 0.9
 
 
@@ -154,7 +154,7 @@ def test_already_scaled_rows_for_a_pipeline_that_scales(wine):
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     X_scaled = StandardScaler().fit_transform(X)
     error = mismatch(pipeline, X_scaled, X=X, X_scaled=X_scaled, y=y, pipeline=pipeline)
-    assert error.remedy == "box = ekiben.wrap(pipeline, X)"
+    assert error.code == "box = ekiben.wrap(pipeline, X)"
     assert findings(pipeline, X, X=X, X_scaled=X_scaled, y=y, pipeline=pipeline) == ()
 
 
@@ -252,7 +252,7 @@ def test_column_order_swapped_where_the_model_has_no_names(cities):
     clf = RandomForestClassifier(5).fit(X.to_numpy(), y)
     df = X[["income", "age"]]
     error = mismatch(clf, df, clf=clf, X=X, df=df)
-    assert error.remedy == "box = ekiben.wrap(clf, df[['age', 'income']])"
+    assert error.code == "box = ekiben.wrap(clf, df[['age', 'income']])"
     assert findings(clf, X, clf=clf, X=X, df=df) == ()
 
 
