@@ -122,6 +122,9 @@ def test_stop_in_the_panel_ends_the_service(tutorial):
     assert not service.running()
 
 
+RUNNING = "() => window.jupyterapp.shell.currentWidget.content.widgets.some(c => c.model.executionState === 'running')"
+
+
 def test_models_are_seen_while_a_cell_runs(tutorial):
     page = tutorial.page
     page.evaluate(
@@ -129,22 +132,18 @@ def test_models_are_seen_while_a_cell_runs(tutorial):
             const panel = window.jupyterapp.shell.currentWidget;
             panel.content.activeCellIndex = 3;
             window.jupyterapp.commands.execute('notebook:insert-cell-below').then(() => {
-                panel.content.activeCell.model.sharedModel.setSource('import time; early = clf; time.sleep(8)');
+                panel.content.activeCell.model.sharedModel.setSource('import time; early = clf; time.sleep(10)');
                 void window.jupyterapp.commands.execute('notebook:run-cell');
             });
         }"""
     )
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
-    )
+    page.wait_for_function(RUNNING)
+    page.evaluate("() => document.querySelector('.ek-panel [data-model]').remove()")
     panel(page).get_by_role("button", name="Look again").click()
-    expect(panel(page).locator('[data-model="clf"]')).to_be_visible(timeout=5_000)
-    status = page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status")
-    assert status == "busy"
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'",
-        timeout=30_000,
-    )
+    expect(panel(page).locator('[data-model="clf"]')).to_be_visible(timeout=8_000)
+    # A subshell's answer makes JupyterLab show the kernel as idle; the cell itself tells the truth.
+    assert page.evaluate(RUNNING)
+    page.wait_for_function(f"() => !({RUNNING})()", timeout=30_000)
 
 
 def test_nothing_was_asked_of_another_host_and_no_script_failed(tutorial):
