@@ -82,7 +82,8 @@ class Framework(Protocol):
         """Writes the model into ``folder``, in the safest form that the library has.
 
         ``example`` is what the model is called with, a few dozen rows of the sample (a DataFrame, an
-        array or a list, as in ``call``), for libraries that keep a model by tracing it.
+        array or a list, as in ``call``), for libraries that keep a model by tracing it; None where
+        the object is not the model itself but a thing that the user's function needs.
         """
 
     def adapter(self) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ekiben.errors import UnsupportedModel
-from ekiben.frameworks.pickles import pickled
+from ekiben.frameworks.pickles import first_line, pickled
 from ekiben.protocols import Description, Saved, knows, lineage
 from ekiben.records import Finding
 from ekiben.words import _
@@ -61,13 +63,29 @@ class Statsmodels:
         )
 
     def save(self, model: Any, folder: Path, example: Any) -> Saved:
-        """``model.pkl``, without the training data where the model predicts without it."""
-        imports = ("statsmodels",)
+        """``model.pkl``, without the training data where the model predicts without it.
+
+        A formula is made anew from its data when it is loaded, so these travel.
+
+        Raises:
+            UnsupportedModel: a formula that is not understood away from the notebook.
+        """
+        imports = _imports(model)
         reason = _("statsmodels has no other form.")
-        light = _without_data(model, example)
-        if light is not None:
-            return pickled(light, folder, imports, reason)
-        saved = pickled(model, folder, imports, reason)
+        light = None if example is None else _without_data(model, example)
+        saved = pickled(model if light is None else light, folder, imports, reason)
+        if light is not None and getattr(light.model.data, "frame", None) is None:
+            return saved
+        try:
+            _elsewhere((folder / "model.pkl").read_bytes())
+        except Exception as error:  # whatever the formula's functions raise
+            raise UnsupportedModel(
+                _("The saved results cannot be read back: {reason}", reason=first_line(error)),
+                remedy=_(
+                    "Let the formula use np.* and C() only; make other columns before fit, in the data or in "
+                    "a function that you wrap."
+                ),
+            ) from error
         finding = Finding(
             "warning",
             _("The training data travels with the model: it cannot predict without it."),
@@ -80,21 +98,29 @@ class Statsmodels:
         return Path(__file__).with_name("statsmodels_adapter.py")
 
 
+def _imports(model: Any) -> tuple[str, ...]:
+    """A formula needs the package that reads it: patsy, or formulaic from statsmodels 0.15 on."""
+    if not hasattr(model.model, "formula"):
+        return ("statsmodels",)
+    spec = getattr(model.model.data, "model_spec", None) or getattr(model.model.data, "design_info", None)
+    return ("statsmodels", type(spec).__module__.partition(".")[0]) if spec is not None else ("statsmodels",)
+
+
+def _elsewhere(content: bytes) -> Any:
+    """The object in a thread of its own: a formula looks for its names in the callers, up to the notebook."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(pickle.loads, content).result()
+
+
 def _without_data(model: Any, example: Any) -> Any:
     """A copy without the data that it was fitted on, or None where that would not predict the same."""
-    import pickle
+    import numpy
 
     try:
         light = copy.deepcopy(model)
         light.remove_data()
-        again = pickle.loads(pickle.dumps(light))
-        same = [float(value) for value in _flat(again.predict(example))]
-        return light if same == [float(value) for value in _flat(model.predict(example))] else None
+        found = numpy.asarray(_elsewhere(pickle.dumps(light)).predict(example))
+        wanted = numpy.asarray(model.predict(example))
     except Exception:  # noqa: BLE001 - each kind of model fails in a way of its own
         return None
-
-
-def _flat(values: Any) -> Any:
-    import numpy
-
-    return numpy.asarray(values).ravel()
+    return light if numpy.array_equal(found, wanted, equal_nan=True) else None

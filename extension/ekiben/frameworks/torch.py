@@ -29,6 +29,8 @@ class Torch:
     def save(self, model: Any, folder: Path, example: Any) -> Saved:
         """``model.pt2`` by torch.export with a free batch axis; a pickle where it cannot be exported."""
         still = copy.deepcopy(model).cpu().eval()
+        if example is None:
+            return pickled(still, folder, ("torch",), _("there are no rows to trace it with."))
         failed = _export(still, tensor(still, example), folder / "model.pt2")
         if failed:
             return pickled(

@@ -1,0 +1,309 @@
+"""Framework × {captured, saved, loaded in a clean process, served, replayed}: real models, real services.
+
+The answers that a service must give are asked of the library itself, not of the adapter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+import pytest
+from ekiben.box import Box
+from ekiben.capture import capture
+from ekiben.errors import UnsupportedModel
+from ekiben.registry import names
+from ekiben.service import RunningServer
+from ekiben.testing import conformance
+from nobodys import Mean
+from sklearn.datasets import load_diabetes, load_iris
+
+# Keras chooses its backend when it is imported.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, the sample, and what the library itself predicts for the sample."""
+
+    model: Any
+    sample: Any
+    predictions: list[Any]
+    unfitted: Any = None
+
+
+def iris() -> tuple[pandas.DataFrame, pandas.Series]:
+    """Four numbers, a category, and three classes that are text."""
+    data = load_iris(as_frame=True)
+    frame = data.data.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))
+    frame["shade"] = numpy.where(frame.sepal_width > 3, "dark", "light")
+    return frame, data.target.map(dict(enumerate(map(str, data.target_names))))
+
+
+def diabetes() -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Ten numbers and a target."""
+    return load_diabetes(return_X_y=True)
+
+
+def sklearn() -> Case:
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    X, y = iris()
+    columns = make_column_transformer((OneHotEncoder(), ["shade"]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression(max_iter=500)).fit(X, y)
+    return Case(model, X, model.predict(X).tolist(), LogisticRegression())
+
+
+def xgboost() -> Case:
+    import xgboost
+
+    X, y = iris()
+    X = X.astype({"shade": "category"})
+    model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True).fit(X, y == "virginica")
+    return Case(model, X, model.predict(X).tolist(), xgboost.XGBClassifier())
+
+
+def lightgbm() -> Case:
+    import lightgbm
+
+    X, y = iris()
+    X = X.astype({"shade": "category"})
+    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(X, y)
+    return Case(model, X, model.predict(X).tolist(), lightgbm.LGBMClassifier())
+
+
+def catboost() -> Case:
+    import catboost
+
+    X, y = iris()
+    settings = {"iterations": 5, "verbose": 0, "allow_writing_files": False, "cat_features": ["shade"]}
+    model = catboost.CatBoostClassifier(**settings).fit(X, y)
+    return Case(model, X, model.predict(X)[:, 0].tolist(), catboost.CatBoostClassifier())
+
+
+def onnx() -> Case:
+    import onnxruntime
+    import skl2onnx
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = iris()
+    X = X.drop(columns="shade").to_numpy(dtype="float32")
+    graph = skl2onnx.to_onnx(LogisticRegression(max_iter=500).fit(X, y), X[:1])
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    return Case(session, X, session.run(None, {"X": X})[0].tolist())
+
+
+def torch() -> Case:
+    import torch
+    from nobodys_net import Net
+
+    torch.manual_seed(0)
+    model, images = Net(), torch.rand(60, 1, 8, 8)
+    with torch.inference_mode():
+        predictions = model.eval()(images).tolist()
+    return Case(model.train(), images, predictions)
+
+
+def keras() -> Case:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((10,)), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(1)]
+    model, X = keras.Sequential(layers), diabetes()[0].astype("float32")
+    return Case(model, X, model.predict(X, verbose=0).tolist(), keras.Sequential([keras.layers.Dense(1)]))
+
+
+def statsmodels() -> Case:
+    import numpy as np  # noqa: F401 - the formula's name for it
+    import statsmodels.formula.api as formulas
+
+    X, y = iris()
+    frame = X.assign(target=(y == "virginica").astype(int))
+    model = formulas.ols("target ~ np.log(petal_length) + C(shade)", frame)
+    results = model.fit()
+    sample = X[["petal_length", "shade"]]
+    return Case(results, sample, results.predict(sample).tolist(), model)
+
+
+def transformers() -> Case:
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline
+
+    marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    words = [*marks.values(), "good", "bad", "a", "very", "film"]
+    made = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    labels = {0: "sad", 1: "glad"}
+    config = BertConfig(vocab_size=len(words), max_position_embeddings=32, id2label=labels, **small)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=32, **marks)
+    network = BertForSequenceClassification(config).eval()
+    model = pipeline("text-classification", model=network, tokenizer=tokenizer, device="cpu")
+    texts = [
+        f"{start} {judged} film" for start in ("a", "a very", "好") for judged in ("good", "bad", "fine")
+    ]
+    return Case(model, texts, [entry["label"] for entry in model(texts)])
+
+
+def python() -> Case:
+    rows = [{"left": float(index), "right": index / 3} for index in range(20)]
+    return Case(Mean(2.0), rows, Mean(2.0).predict(rows))
+
+
+#: How each is kept, and what its service needs.
+CASES: dict[str, tuple[Callable[[], Case], str, tuple[str, ...]]] = {
+    "sklearn": (sklearn, "skops", ("scikit-learn", "skops")),
+    "xgboost": (xgboost, "ubj", ("xgboost-cpu", "scikit-learn")),
+    "lightgbm": (lightgbm, "lightgbm-text", ("lightgbm",)),
+    "catboost": (catboost, "cbm", ("catboost",)),
+    "onnx": (onnx, "onnx", ("onnxruntime",)),
+    "torch": (torch, "torch-export", ("torch",)),
+    "keras": (keras, "keras", ("keras", "torch")),
+    "statsmodels": (statsmodels, "cloudpickle", ("statsmodels",)),
+    "transformers": (transformers, "safetensors", ("transformers", "torch")),
+    "python": (python, "cloudpickle", ("bentoml",)),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def station(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Case, Box]:
+    """One framework's model in its box; making it holds the plugin against the whole conformance suite."""
+    name: str = request.param
+    case = CASES[name][0]()
+    folder: Path = tmp_path_factory.mktemp(name)
+    box = conformance(name, case.model, case.sample, folder, unfitted=case.unfitted)
+    return name, case, box
+
+
+@pytest.fixture(scope="module")
+def server(station: tuple[str, Case, Box]) -> Iterator[RunningServer]:
+    """Its service, in a process of its own."""
+    with station[2].serve() as started:
+        yield started
+
+
+def same(got: Any, wanted: Any) -> bool:
+    """Text and classes to the letter, numbers to the last digits of 32 bits."""
+    if isinstance(numpy.ravel(wanted)[0], (str, bool)):
+        return list(got) == list(wanted)
+    return bool(numpy.allclose(got, wanted, rtol=1e-5, atol=1e-6))
+
+
+def test_captured(station: tuple[str, Case, Box]) -> None:
+    name, case, box = station
+    assert box.model.framework == name
+    assert box.contract.sample_rows == len(case.sample)
+    assert box.replays["kernel"].passed
+
+
+def test_saved(station: tuple[str, Case, Box]) -> None:
+    name, _case, box = station
+    _make, storage, needed = CASES[name]
+    assert box.model.storage == storage
+    pinned = {line.partition("==")[0] for line in box.model.requirements}
+    assert set(needed) <= pinned
+    assert not {"jupyterlab", "ipykernel", "ekiben", "pytest"} & pinned
+    assert any("training data" in finding.message for finding in box.model.findings) is (
+        name == "statsmodels"
+    )
+
+
+def test_loaded_in_a_clean_process(station: tuple[str, Case, Box]) -> None:
+    _name, case, box = station
+    replay = box.replays["process"]
+    assert replay.passed and replay.worst == 0
+    assert replay.rows == len(box.contract.golden.rows) >= min(9, len(case.sample))
+
+
+def test_served(station: tuple[str, Case, Box], server: RunningServer) -> None:
+    _name, case, _box = station
+    assert same(server.predict(case.sample).outputs["predictions"], case.predictions)
+
+
+def test_replayed(station: tuple[str, Case, Box], server: RunningServer) -> None:
+    replay = server.replay()
+    assert replay.passed and replay.worst == 0
+
+
+def test_every_framework_of_ours_is_in_the_matrix() -> None:
+    assert set(CASES) == set(names("framework"))
+
+
+def boosters() -> list[Any]:
+    """Models without classes of their own, as ``train`` gives them."""
+    import lightgbm
+    import xgboost
+
+    X, y = diabetes()
+    return [
+        xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(X, y), 5),
+        lightgbm.train({"objective": "regression", "verbose": -1}, lightgbm.Dataset(X, y), 5),
+    ]
+
+
+def test_plain_boosters_are_kept_in_their_own_format() -> None:
+    for booster, storage in zip(boosters(), ("ubj", "lightgbm-text"), strict=True):
+        record, replay = capture(booster, diabetes()[0], "booster")
+        assert (record.storage, record.contract.task) == (storage, "regression")
+        assert replay.passed and replay.worst == 0 and not record.findings
+
+
+def test_a_formula_that_cannot_leave_the_notebook_is_refused() -> None:
+    import statsmodels.formula.api as formulas
+
+    def secret(values: Any) -> Any:
+        return values**2
+
+    X, _y = iris()
+    results = formulas.ols("petal_width ~ secret(petal_length)", X).fit()
+    with pytest.raises(UnsupportedModel, match=r"read back.*secret") as caught:
+        capture(results, X[["petal_length"]], "secret")
+    assert "np." in caught.value.remedy
+
+
+def test_what_cannot_be_exported_is_pickled_and_told() -> None:
+    from nobodys_net import Moody
+
+    X = diabetes()[0].astype("float32")
+    record, replay = capture(Moody(), X, "moody")
+    assert (record.storage, replay.passed) == ("cloudpickle", True)
+    assert "torch.export cannot trace it" in record.findings[0].message
+
+
+def test_a_lambda_layer_is_refused() -> None:
+    import keras
+
+    layers = [keras.Input((10,)), keras.layers.Lambda(lambda rows: rows * 2)]
+    with pytest.raises(UnsupportedModel, match="Lambda") as caught:
+        capture(keras.Sequential(layers), diabetes()[0].astype("float32"), "lambda")
+    assert "register_keras_serializable" in caught.value.remedy
+
+
+def test_training_data_stay_at_home_where_they_can() -> None:
+    import statsmodels.api as models
+
+    X, y = diabetes()
+    record, replay = capture(models.OLS(y, X).fit(), X, "ols")
+    assert replay.passed and record.bytes < X.nbytes / 2
+    assert not any("training data" in finding.message for finding in record.findings)
+
+
+def test_forecasts_are_no_rows() -> None:
+    from statsmodels.tsa.arima.model import ARIMA
+
+    with pytest.raises(UnsupportedModel, match="foretells times"):
+        capture(ARIMA(diabetes()[1][:50], order=(1, 0, 0)).fit(), diabetes()[0], "arima")
