@@ -108,6 +108,10 @@ function station(name: string): string {
       return t('the service over HTTP');
     case 'image':
       return t('the container image');
+    case 'environment':
+      return t('a fresh environment');
+    case 'notebook':
+      return t('the notebook in a fresh kernel');
     default:
       return name;
   }
