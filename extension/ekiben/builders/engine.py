@@ -16,6 +16,7 @@ import re
 import secrets
 import shlex
 import shutil
+import time
 from abc import ABC, abstractmethod
 from datetime import datetime, timezone
 from typing import Any
@@ -30,6 +31,8 @@ from ekiben.words import _
 
 #: Steps that BentoML's container file usually has; told until the engine says its own number.
 _USUAL = 38
+#: Seconds that an engine gets to remove the containers of a build that was stopped.
+_SETTLE = 15.0
 #: Seconds a service has to end by itself when its container is stopped.
 _END = 5
 
@@ -108,13 +111,23 @@ class Engine(ABC):
         return self.look(reference, project.model)
 
     def discard(self, layers: list[str]) -> None:
-        """Removes what a build that came to nothing had added, the last layer first."""
+        """Removes what a build that came to nothing had added, the last layer first.
+
+        Docker's server takes some seconds to remove the container of the step that was stopped, and a layer
+        cannot go before it. A layer that is gone already, or that another image stands on, is left alone.
+        """
+        deadline = time.monotonic() + _SETTLE
         for layer in reversed(layers):
-            try:
-                ask([self.name, "rmi", layer], timeout=30)
-            except BuildFailed:
-                # It went with a later one, or another image stands on it.
-                continue
+            while not self._discarded(layer) and time.monotonic() < deadline:
+                time.sleep(0.5)
+
+    def _discarded(self, layer: str) -> bool:
+        """Whether nothing more can be done about the layer; False while a container holds it."""
+        try:
+            ask([self.name, "rmi", layer], timeout=30)
+        except BuildFailed as problem:
+            return "container" not in problem.message
+        return True
 
     def look(self, reference: str, model: str) -> Image:
         """The record of an image that the engine has."""

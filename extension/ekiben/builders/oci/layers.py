@@ -1,0 +1,229 @@
+"""Layers, the same to the byte wherever they are made: sorted names, one time, our own gzip header.
+
+They are kept under ``<BENTOML_HOME>/ekiben/layers``: ``blobs/<sha256>`` and, by a key of what it was made
+of, ``keys/<key>.json``. A file appears there whole or not at all, so builds may run side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import struct
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ekiben import paths
+
+TAR = "application/vnd.oci.image.layer.v1.tar"
+GZIP = f"{TAR}+gzip"
+#: 1 January 1980, as in wheels: every file's time.
+_TIME = 315532800
+_LEVEL = 3
+#: Part of every key: another way of writing, or another zlib, gives other bytes.
+_FORMAT = f"1-{_LEVEL}-{zlib.ZLIB_RUNTIME_VERSION}"
+#: A layer whose samples shrink by less is stored as it is.
+_WORTH = 0.9
+_SAMPLE = 256 << 10
+_KEPT = 30 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A path in the image (no leading slash) and what is there: a file, bytes, or None for a folder."""
+
+    path: str
+    source: Path | bytes | None = None
+    mode: int = 0o644
+    owner: int = 0
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A layer on this disk; ``diff`` is the digest of its uncompressed bytes."""
+
+    digest: str
+    diff: str
+    bytes: int
+    media: str
+    made_by: str = ""
+
+
+def folder() -> Path:
+    """Where layers are kept."""
+    return paths.home() / "layers"
+
+
+def blob(digest: str) -> Path:
+    """The file of a digest."""
+    return folder() / "blobs" / digest.removeprefix("sha256:")
+
+
+def key_of(*parts: Any) -> str:
+    """A key of plain data."""
+    return hashlib.sha256(json.dumps([_FORMAT, *parts]).encode()).hexdigest()
+
+
+def known(key: str) -> Stored | None:
+    """The layer that was made of this, where it still lies here."""
+    file = folder() / "keys" / f"{key}.json"
+    try:
+        found = Stored(**json.loads(file.read_text(encoding="utf-8")))
+        os.utime(file)
+        os.utime(blob(found.digest))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return found
+
+
+def make(key: str, entries: Iterable[Entry], made_by: str, tick: Callable[[], None]) -> Stored:
+    """Writes a layer and keeps it under ``key``; what ``tick`` raises stops it and leaves nothing."""
+    listed = sorted(_with_folders(entries), key=lambda entry: entry.path)
+    with part() as file:
+        packed = _worth_packing(listed)
+        with open(file, "wb") as target:
+            out = _Out(target, packed, tick)
+            # The stream form never seeks; its buffer spares a call for each 10 kB.
+            with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:  # type: ignore[call-overload]
+                for entry in listed:
+                    _add(archive, entry)
+            stored = out.close(made_by)
+        keep(file, stored.digest)
+    paths.write_atomic(folder() / "keys" / f"{key}.json", json.dumps(asdict(stored)))
+    return stored
+
+
+@contextmanager
+def part() -> Iterator[Path]:
+    """A name for a file that is being written; at the end there is no such file."""
+    file = folder() / "parts" / secrets.token_hex(8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def keep(file: Path, digest: str) -> None:
+    """Moves a whole file to its digest."""
+    blob(digest).parent.mkdir(parents=True, exist_ok=True)
+    os.replace(file, blob(digest))
+
+
+def put(file: Path, target: Path) -> None:
+    """The same file at another place: a link where the system has them, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, target)
+    except FileExistsError:
+        return
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def prune() -> None:
+    """Forgets what no build has used for a month."""
+    for file in (*folder().glob("blobs/*"), *folder().glob("keys/*"), *folder().glob("parts/*")):
+        try:
+            if time.time() - file.stat().st_mtime > _KEPT:
+                file.unlink()
+        except FileNotFoundError:
+            continue  # another build tidied up as well
+
+
+def _with_folders(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries, and each folder on the way to them once."""
+    seen: set[str] = set()
+    listed = list(entries)
+    seen.update(entry.path for entry in listed if entry.source is None)
+    yield from listed
+    for entry in listed:
+        for above in Path(entry.path).parents:
+            path = above.as_posix()
+            if path != "." and path not in seen:
+                seen.add(path)
+                yield Entry(path, mode=0o755)
+
+
+def _worth_packing(entries: list[Entry]) -> bool:
+    """Whether gzip shrinks the bulk: samples of the largest files, so that no gigabytes are read twice."""
+    sizes = [(entry.source.stat().st_size, entry.source) for entry in entries if isinstance(entry.source, Path)]
+    largest = sorted(sizes, reverse=True, key=lambda pair: pair[0])[:4]
+    if sum(size for size, _file in largest) < 4 * _SAMPLE:
+        return True
+    raw = packed = 0
+    for size, file in largest:
+        with open(file, "rb") as stream:
+            for place in (0, size // 2):
+                stream.seek(place)
+                piece = stream.read(_SAMPLE)
+                raw += len(piece)
+                packed += len(zlib.compress(piece, 1))
+    return packed < _WORTH * raw
+
+
+def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+    info = tarfile.TarInfo(entry.path)
+    info.mtime, info.mode, info.uid = _TIME, entry.mode, entry.owner
+    if entry.source is None:
+        info.type = tarfile.DIRTYPE
+        archive.addfile(info)
+    elif isinstance(entry.source, bytes):
+        import io
+
+        info.size = len(entry.source)
+        archive.addfile(info, io.BytesIO(entry.source))
+    else:
+        with open(entry.source, "rb") as file:
+            info.size = os.fstat(file.fileno()).st_size
+            archive.addfile(info, file)
+
+
+class _Out:
+    """A file object for ``tarfile`` that hashes, packs and hashes again."""
+
+    def __init__(self, target: Any, packed: bool, tick: Callable[[], None]) -> None:
+        self.target, self.tick = target, tick
+        self.diff, self.digest = hashlib.sha256(), hashlib.sha256()
+        self.size, self.raw, self.crc = 0, 0, 0
+        self.packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15) if packed else None
+        if packed:
+            self._put(b"\x1f\x8b\x08\0\0\0\0\0\0\xff")  # no time, no name, no system
+
+    def write(self, data: bytes) -> int:
+        """Takes a piece of the archive."""
+        self.tick()
+        self.diff.update(data)
+        if self.packer is None:
+            self._put(data)
+        else:
+            self.raw += len(data)
+            self.crc = zlib.crc32(data, self.crc)
+            self._put(self.packer.compress(data))
+        return len(data)
+
+    def close(self, made_by: str) -> Stored:
+        """The end of the layer."""
+        if self.packer is not None:
+            self._put(self.packer.flush() + struct.pack("<LL", self.crc, self.raw & 0xFFFFFFFF))
+        self.target.flush()
+        return Stored(
+            digest=f"sha256:{self.digest.hexdigest()}",
+            diff=f"sha256:{self.diff.hexdigest()}",
+            bytes=self.size,
+            media=TAR if self.packer is None else GZIP,
+            made_by=made_by,
+        )
+
+    def _put(self, data: bytes) -> None:
+        self.target.write(data)
+        self.digest.update(data)
+        self.size += len(data)
