@@ -10,12 +10,14 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ekiben import jobs, paths
 from ekiben.errors import EkibenError, NotFound
+from ekiben.jobs_view import job_html
 from ekiben.records import Job
 
 
@@ -204,3 +206,31 @@ def test_strange_files_are_passed_over(runtime: Path) -> None:
     (runtime / "ekiben-job-yy.json").write_text(json.dumps({"format": 99}))
     (runtime / "ekiben-job-xx.json").write_text("[]")
     assert jobs.jobs() == ()
+
+
+def test_a_job_as_html() -> None:
+    job = Job(
+        id="1",
+        verb="build",
+        subject="<iris>:1",
+        state="running",
+        step=3,
+        steps=12,
+        message="a & b",
+        log="",
+        pid=1,
+        birth=0.0,
+        started="",
+    )
+    text = job_html(job)
+    assert "&lt;iris&gt;:1" in text
+    assert "a &amp; b" in text
+    assert 'value="2" max="12"' in text
+    assert "step 3 of 12" in text
+    assert "starting" in job_html(replace(job, step=0, steps=0))
+    assert "✓ done" in job_html(replace(job, state="done"))
+    failed = job_html(replace(job, state="failed", error="no <base>", remedy="pull it"))
+    assert "no &lt;base&gt;" in failed
+    assert "pull it" in failed
+    assert "<progress" not in failed
+    assert "<script" not in text + failed
