@@ -87,6 +87,7 @@ def test_personal_columns_are_told_and_harmless_ones_are_not():
     assert look(persons()) == {"email": "email", "card": "card", "id": "identity", "patient_name": "name"}
 
 
+@pytest.mark.slow
 def test_stand_ins_never_let_an_original_travel():
     X = persons()
     model = make_pipeline(make_column_transformer((StandardScaler(), ["age"])), LogisticRegression())
