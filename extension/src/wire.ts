@@ -215,7 +215,11 @@ export interface Layer {
   readonly made_by: string;
 }
 
-/** A container image. `replay` is its proof; without one it is not called done. */
+/**
+ * A container image. `replay` is its proof; without one it is not called done.
+ *
+ * `base` is the image under it with its digest, where the builder tells it.
+ */
 export interface Image {
   readonly reference: string;
   readonly digest: string;
@@ -225,6 +229,8 @@ export interface Image {
   readonly created: string;
   readonly layers: readonly Layer[];
   readonly replay: Replay | null;
+  readonly base: string;
+  readonly findings: readonly Finding[];
   readonly format: number;
 }
 
