@@ -141,8 +141,13 @@ def variable_name(value: object, namespace: dict[str, Any]) -> str | None:
 def _namespace(caller: FrameType) -> dict[str, Any]:
     """The caller's variables; those of the notebook too where a function or the magic calls."""
     running = getattr(sys.modules.get("__main__"), "__dict__", {})
-    notebook = running if caller.f_globals is running or caller.f_globals["__name__"].startswith("ekiben.") else {}
-    return {**caller.f_locals, **{name: value for name, value in notebook.items() if name not in caller.f_locals}}
+    notebook = (
+        running if caller.f_globals is running or caller.f_globals["__name__"].startswith("ekiben.") else {}
+    )
+    return {
+        **caller.f_locals,
+        **{name: value for name, value in notebook.items() if name not in caller.f_locals},
+    }
 
 
 def store_name(name: str) -> str:
@@ -331,7 +336,9 @@ class Box:
         check_shippable(self.model.findings)
         with Status() as status:
             replay = environment.replay(
-                self.project, self.model, lambda step, steps, message: status.say(f"{step}/{steps} · {message}")
+                self.project,
+                self.model,
+                lambda step, steps, message: status.say(f"{step}/{steps} · {message}"),
             )
         self.replays["environment"] = replay
         return replay
@@ -341,7 +348,10 @@ class Box:
         left = [piece for piece in self.model.carried if (piece.kind, piece.how) == ("file", "left")]
         if left and ("FileNotFoundError" in trouble or any(piece.name in trouble for piece in left)):
             raise NotCarried(
-                _("The code opens {names}, which stayed in the notebook's folder.", names=", ".join(p.name for p in left)),
+                _(
+                    "The code opens {names}, which stayed in the notebook's folder.",
+                    names=", ".join(p.name for p in left),
+                ),
                 where=left[0].place,
                 remedy=asked([piece.name for piece in left]),
             )

@@ -61,12 +61,15 @@ def capture(
     about = taken.describe(model)
     if not about.fitted:
         raise UnsupportedModel(
-            _("The {type} is not fitted yet.", type=type(model).__name__), remedy=_("Call fit first, then wrap it.")
+            _("The {type} is not fitted yet.", type=type(model).__name__),
+            remedy=_("Call fit first, then wrap it."),
         )
     fit = () if namespace is None else bridge.check(model, sample, about, namespace)
     adapter = load_adapter(taken)
     carried = notebook_code.carry(model, notebook or notebook_code.here(), files, name)
-    contract = contracts.infer(sample, lambda data: _asked(adapter, model, data, about.estimator), about, unseen=unseen)
+    contract = contracts.infer(
+        sample, lambda data: _asked(adapter, model, data, about.estimator), about, unseen=unseen
+    )
     bentoml = _bentoml()
     labels = {"made-by": "ekiben", "framework": taken.name}
     with bentoml.models.create(name, labels=labels) as entry:
@@ -102,7 +105,8 @@ def load_model(tag: str) -> Model:
     file = folder / "model.json"
     if not file.is_file():
         raise NotFound(
-            _("The model {tag} was not made by ekiben.", tag=repr(tag)), remedy=_("Wrap it: ekiben.wrap(model, sample).")
+            _("The model {tag} was not made by ekiben.", tag=repr(tag)),
+            remedy=_("Wrap it: ekiben.wrap(model, sample)."),
         )
     data = json.loads(file.read_text(encoding="utf-8"))
     contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
@@ -134,7 +138,12 @@ def load_predictor(folder: Path, model: Model, adapter: Any = None) -> Predictor
 
 
 def replay_of(
-    station: str, rows: int, worst: float, milliseconds: float, differing: list[dict[str, Any]], tolerance: Tolerance
+    station: str,
+    rows: int,
+    worst: float,
+    milliseconds: float,
+    differing: list[dict[str, Any]],
+    tolerance: Tolerance,
 ) -> Replay:
     """The record of a comparison that the runtime made."""
     return Replay(
@@ -212,14 +221,22 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
         if hasattr(model, "predict"):
             raise
         raise UnsupportedSample(
-            _("{name} does not answer the sample: {error}", name=name, error=f"{type(error).__name__}: {error}"),
-            remedy=_("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."),
+            _(
+                "{name} does not answer the sample: {error}",
+                name=name,
+                error=f"{type(error).__name__}: {error}",
+            ),
+            remedy=_(
+                "It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."
+            ),
         ) from error
     got = len(answers["predictions"])
     if got != len(data):
         raise UnsupportedSample(
             _("{name} gave {got} answers for {rows} rows.", name=name, got=got, rows=len(data)),
-            remedy=_("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."),
+            remedy=_(
+                "It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."
+            ),
         )
     return answers
 

@@ -91,9 +91,7 @@ class InvalidName(EkibenError):
 class InvalidRows(EkibenError):
     """Rows for a prediction break the contract; ``problems`` lists each place."""
 
-    def __init__(
-        self, message: str, *, problems: tuple[dict[str, str], ...] = (), remedy: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, problems: tuple[dict[str, str], ...] = (), remedy: str = "") -> None:
         where = problems[0]["path"] if problems else "$"
         super().__init__(message, where=where, remedy=remedy)
         self.problems = problems

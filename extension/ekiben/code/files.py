@@ -14,7 +14,17 @@ from ekiben.words import _
 #: Files outside the notebook's folder, or with a name that the project uses itself, go here.
 ASIDE = "notebook_files"
 _TAKEN = ("service.py", "bentofile.yaml", "requirements.txt", "README.md", "test_golden.py", "contract.json")
-_OPENERS = ("open", "load", "loadtxt", "genfromtxt", "fromfile", "Path", "imread", "from_file", "from_pretrained")
+_OPENERS = (
+    "open",
+    "load",
+    "loadtxt",
+    "genfromtxt",
+    "fromfile",
+    "Path",
+    "imread",
+    "from_file",
+    "from_pretrained",
+)
 
 
 def travelling(files: Sequence[str | Path], folder: Path) -> dict[str, Path]:
@@ -55,7 +65,11 @@ def named(text: str, folder: Path) -> dict[str, int]:
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             value = node.args[0].value
-            if isinstance(value, str) and _opens(node, word) and (_is_there(value, folder) or _like_a_path(value)):
+            if (
+                isinstance(value, str)
+                and _opens(node, word)
+                and (_is_there(value, folder) or _like_a_path(value))
+            ):
                 found.setdefault(value, node.lineno)
         elif isinstance(node, ast.Constant) and _like_a_file(node.value, folder):
             found.setdefault(node.value, node.lineno)

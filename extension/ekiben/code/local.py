@@ -27,7 +27,11 @@ def _installed_places() -> tuple[Path, ...]:
 def is_local(module: ModuleType | None) -> bool:
     """Whether a loaded module comes from a file of the user's and not from an installed package."""
     name = getattr(module, "__name__", "")
-    if module is None or name in ("__main__", "__mp_main__") or name.partition(".")[0] in ("ekiben", "builtins"):
+    if (
+        module is None
+        or name in ("__main__", "__mp_main__")
+        or name.partition(".")[0] in ("ekiben", "builtins")
+    ):
         return False
     places = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()))]
     file = next((place for place in places if isinstance(place, str)), None)

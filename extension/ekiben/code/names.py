@@ -30,7 +30,11 @@ def needs(text: str) -> Needs:
     now: set[str] = set()
     later: set[str] = set()
     _collect(symtable.symtable(text, "<cell>", "exec"), now, later, called=False)
-    own = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))}
+    own = {
+        node.name
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))
+    }
     return Needs(
         {name: lines.get(name, 1) for name in sorted(now - own)},
         {name: lines.get(name, 1) for name in sorted(later - now - own)},
@@ -53,7 +57,12 @@ def imported(tree: ast.AST) -> set[str]:
 def _collect(table: symtable.SymbolTable, now: set[str], later: set[str], called: bool) -> None:
     kind = table.get_type()
     # A comprehension runs with what surrounds it; functions wait until they are called.
-    waits = str(kind).endswith("function") and table.get_name() not in ("listcomp", "setcomp", "dictcomp", "genexpr")
+    waits = str(kind).endswith("function") and table.get_name() not in (
+        "listcomp",
+        "setcomp",
+        "dictcomp",
+        "genexpr",
+    )
     called = called or waits
     top = str(kind).endswith("module")
     for symbol in table.get_symbols():

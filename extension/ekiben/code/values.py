@@ -19,14 +19,43 @@ from ekiben.words import _
 LONGEST = 4000
 #: Larger arrays are kept in a file.
 MOST_NUMBERS = 64
-_LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event, threading.Semaphore,
-          threading.local)
-_RUNS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, types.TracebackType)
+_LOCKS = (
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    threading.local,
+)
+_RUNS = (
+    types.GeneratorType,
+    types.CoroutineType,
+    types.AsyncGeneratorType,
+    types.FrameType,
+    types.TracebackType,
+)
 #: Modules of the notebook itself and of this tool: nothing of theirs is in a service.
 NOTEBOOK_MODULES = ("IPython", "ipykernel", "ipywidgets", "jupyter_client", "anywidget", "ekiben")
 _CONNECTIONS = re.compile(r"\b(Connection|Cursor|Engine|Session|Client|Channel|Socket)\b|Connection$|Cursor$")
-_CONNECTION_MODULES = ("sqlite3", "psycopg", "psycopg2", "pymysql", "MySQLdb", "mysql", "pyodbc", "duckdb", "redis",
-                       "pymongo", "sqlalchemy", "http", "urllib3", "ssl", "paramiko", "kafka", "pika")
+_CONNECTION_MODULES = (
+    "sqlite3",
+    "psycopg",
+    "psycopg2",
+    "pymysql",
+    "MySQLdb",
+    "mysql",
+    "pyodbc",
+    "duckdb",
+    "redis",
+    "pymongo",
+    "sqlalchemy",
+    "http",
+    "urllib3",
+    "ssl",
+    "paramiko",
+    "kafka",
+    "pika",
+)
 #: Calls that give the same value again wherever they run.
 _STEADY = frozenset({
     "re.compile", "logging.getLogger", "functools.partial", "operator.itemgetter", "operator.attrgetter",
@@ -42,7 +71,9 @@ def stuck(value: object) -> tuple[str, str] | None:
     kind = type(value)
     top = kind.__module__.partition(".")[0]
     if isinstance(value, io.IOBase) or top == "tempfile":
-        return _("an open file"), _("Read what you need into a variable, or open the file inside the function.")
+        return _("an open file"), _(
+            "Read what you need into a variable, or open the file inside the function."
+        )
     if isinstance(value, socket.socket):
         return _("a network connection"), _("Connect inside the function.")
     if top in _CONNECTION_MODULES and _CONNECTIONS.search(kind.__name__):
@@ -133,7 +164,9 @@ def as_written(node: ast.AST, value: object) -> bool:
     """Whether ``name = …`` in the cell gives the live value itself, so that its text may stay."""
     if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
         return False
-    if isinstance(node, ast.Assign) and not (len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+    if isinstance(node, ast.Assign) and not (
+        len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    ):
         return False
     try:
         written = ast.literal_eval(node.value)
@@ -146,10 +179,28 @@ def steady(node: ast.AST, namespace: Any) -> bool:
     """Whether an assignment's right side gives the same value again wherever it runs."""
     if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
         return False
-    if isinstance(node, ast.Assign) and not (len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+    if isinstance(node, ast.Assign) and not (
+        len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    ):
         return False
-    allowed = (ast.Constant, ast.Name, ast.Attribute, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.BinOp, ast.UnaryOp,
-               ast.operator, ast.unaryop, ast.expr_context, ast.keyword, ast.Call, ast.Lambda, ast.Subscript)
+    allowed = (
+        ast.Constant,
+        ast.Name,
+        ast.Attribute,
+        ast.List,
+        ast.Tuple,
+        ast.Dict,
+        ast.Set,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.operator,
+        ast.unaryop,
+        ast.expr_context,
+        ast.keyword,
+        ast.Call,
+        ast.Lambda,
+        ast.Subscript,
+    )
     body = node.value
     if isinstance(body, ast.Lambda):
         return True

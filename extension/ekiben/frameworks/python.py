@@ -55,7 +55,9 @@ class Python:
         reference = _reference(model)
         if reference is not None:
             module, attribute = reference
-            return Saved("source", (module.partition(".")[0],), (), (), {"module": module, "attribute": attribute})
+            return Saved(
+                "source", (module.partition(".")[0],), (), (), {"module": module, "attribute": attribute}
+            )
         imports = () if isinstance(model, _CALLS) else (type(model).__module__.partition(".")[0],)
         if _numbers(model):
             import numpy
@@ -87,7 +89,10 @@ def _reference(model: Any) -> tuple[str, str] | None:
 
 
 def _numbers(value: Any) -> bool:
-    return f"{type(value).__module__}.{type(value).__name__}" == "numpy.ndarray" and value.dtype.kind in "biufcSUmM"
+    return (
+        f"{type(value).__module__}.{type(value).__name__}" == "numpy.ndarray"
+        and value.dtype.kind in "biufcSUmM"
+    )
 
 
 def _plain(value: Any) -> bool:

@@ -25,7 +25,8 @@ class Sklearn:
     def matches(self, model: object) -> bool:
         """Looks at the names of the classes only."""
         return not issubclass(type(model), type) and any(
-            kind.__module__ == "sklearn.base" and kind.__name__ == "BaseEstimator" for kind in type(model).__mro__
+            kind.__module__ == "sklearn.base" and kind.__name__ == "BaseEstimator"
+            for kind in type(model).__mro__
         )
 
     def describe(self, model: Any) -> Description:
@@ -173,16 +174,26 @@ def _parts(model: Any) -> list[Any]:
     waiting = list(_inner(model))
     while waiting:
         part = waiting.pop()
-        if hasattr(part, "get_params") and not isinstance(part, type) and all(part is not known for known in found):
+        if (
+            hasattr(part, "get_params")
+            and not isinstance(part, type)
+            and all(part is not known for known in found)
+        ):
             found.append(part)
             waiting.extend(_inner(part))
     return found
 
 
 def _inner(model: Any) -> list[Any]:
-    named = [entry[1] for key in ("steps", "transformers", "transformers_", "estimators", "transformer_list")
-             for entry in getattr(model, key, None) or () if isinstance(entry, tuple)]
-    single = [getattr(model, key, None) for key in ("estimator", "estimator_", "best_estimator_", "regressor_")]
+    named = [
+        entry[1]
+        for key in ("steps", "transformers", "transformers_", "estimators", "transformer_list")
+        for entry in getattr(model, key, None) or ()
+        if isinstance(entry, tuple)
+    ]
+    single = [
+        getattr(model, key, None) for key in ("estimator", "estimator_", "best_estimator_", "regressor_")
+    ]
     return [part for part in (*named, *single) if part is not None]
 
 

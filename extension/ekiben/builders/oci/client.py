@@ -159,9 +159,7 @@ class Client:
         query = {"service": told.get("service", ""), "scope": scope}
         if known and not known.user:
             form = {**query, "grant_type": "refresh_token", "client_id": "ekiben"}
-            request = Request(
-                told["realm"], data=urlencode({**form, "refresh_token": known.secret}).encode()
-            )
+            request = Request(told["realm"], data=urlencode({**form, "refresh_token": known.secret}).encode())
         else:
             request = Request(f"{told['realm']}?{urlencode(query)}")
             if known:
@@ -174,7 +172,11 @@ class Client:
 
     def _unreachable(self, problem: BaseException) -> BuildFailed:
         return BuildFailed(
-            _("The registry {host} cannot be reached: {why}", host=self.host, why=getattr(problem, "reason", problem)),
+            _(
+                "The registry {host} cannot be reached: {why}",
+                host=self.host,
+                why=getattr(problem, "reason", problem),
+            ),
             where=self.host,
             remedy=_("Check the network, or name another base: base=… or EKIBEN_BASE_IMAGE."),
         )

@@ -155,7 +155,9 @@ def _with_folders(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 def _worth_packing(entries: list[Entry]) -> bool:
     """Whether gzip shrinks the bulk: samples of the largest files, so that no gigabytes are read twice."""
-    sizes = [(entry.source.stat().st_size, entry.source) for entry in entries if isinstance(entry.source, Path)]
+    sizes = [
+        (entry.source.stat().st_size, entry.source) for entry in entries if isinstance(entry.source, Path)
+    ]
     largest = sorted(sizes, reverse=True, key=lambda pair: pair[0])[:4]
     if sum(size for size, _file in largest) < 4 * _SAMPLE:
         return True

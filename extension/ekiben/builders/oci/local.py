@@ -136,4 +136,3 @@ def _holder(reference: str) -> Engine | None:
 def _named(container: str) -> tuple[Engine, str]:
     kind, _space, name = container.partition(" ")
     return (Podman() if kind == "podman" else Docker()), name
-

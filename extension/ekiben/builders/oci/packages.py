@@ -130,7 +130,7 @@ def _install(
             + "\n"
             + "\n".join(last[-12:]),
             where="requirements.txt",
-            remedy=_("Name versions that have wheels, or build with an engine: engine=\"podman\"."),
+            remedy=_('Name versions that have wheels, or build with an engine: engine="podman".'),
         )
 
 

@@ -115,7 +115,9 @@ def model_layer(of: Subject, tick: Callable[[], None]) -> Stored:
         return found
     entries = [Entry(f"{home}/latest", of.model.name.encode(), owner=USER)]
     for file in files:
-        entries.append(Entry(f"{home}/{of.model.name}/{file.relative_to(of.model).as_posix()}", file, owner=USER))
+        entries.append(
+            Entry(f"{home}/{of.model.name}/{file.relative_to(of.model).as_posix()}", file, owner=USER)
+        )
     entries += [Entry(path, mode=0o775, owner=USER) for path in (HOME, STORE, f"{STORE}/models", home)]
     return layers.make(key, entries, _("the model {tag}", tag=of.tag), tick)
 

@@ -83,7 +83,9 @@ def _checked(told: Answer, wanted: Reference, digest: str) -> str:
         )
     found = "sha256:" + hashlib.sha256(told.body).hexdigest()
     if digest and found != digest:
-        raise BuildFailed(_("What came is not what was asked for: {digest}", digest=digest), where=wanted.host)
+        raise BuildFailed(
+            _("What came is not what was asked for: {digest}", digest=digest), where=wanted.host
+        )
     return found
 
 
@@ -103,7 +105,9 @@ def fetch(client: Client, repository: str, digest: str, target: Path, tick: Tick
 
     told = client.ask("GET", f"v2/{repository}/blobs/{digest}", repository=repository, into=save)
     if told.status != 200 or f"sha256:{hashed.hexdigest()}" != digest:
-        raise BuildFailed(_("What came is not what was asked for: {digest}", digest=digest), where=client.host)
+        raise BuildFailed(
+            _("What came is not what was asked for: {digest}", digest=digest), where=client.host
+        )
 
 
 def push(client: Client, repository: str, digest: str, file: Path, mount: str, tick: Tick) -> int:
@@ -150,7 +154,9 @@ def push(client: Client, repository: str, digest: str, file: Path, mount: str, t
                 pause = next(pauses, None)
                 if pause is None:
                     raise BuildFailed(
-                        _("The upload broke off: {why}", why=problem), where=client.host, remedy=_("Try again.")
+                        _("The upload broke off: {why}", why=problem),
+                        where=client.host,
+                        remedy=_("Try again."),
                     ) from problem
                 time.sleep(pause)
                 # Where it is, as the registry sees it; it may have forgotten.

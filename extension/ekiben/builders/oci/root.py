@@ -160,7 +160,10 @@ def _here(
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "")
     if sys.platform != "linux" or config["architecture"] != machine:
         raise ServiceFailed(
-            _("An image for {platform} cannot be tried here without an engine.", platform=f"linux/{config['architecture']}"),
+            _(
+                "An image for {platform} cannot be tried here without an engine.",
+                platform=f"linux/{config['architecture']}",
+            ),
             remedy=_("Install Podman or Docker, or build on that platform."),
         )
     own = {
