@@ -183,7 +183,7 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
     parts = ordered(without_idle_imports(slicer.parts, slicer.dotted))
     targets = files.travelling(travelling, notebook.folder)
     beside = with_imports(slicer.modules)
-    asked_for, rewritten = _data_files(parts, beside, targets, notebook.folder)
+    asked_for, rewritten = _data_files(parts, beside, targets, notebook)
     source = module_text(parts, history.future, rewritten) if parts else ""
     live = {part.name: part.value for part in parts if part.kind in ("function", "class") or slicer.own(part.value)}
     kept = {part.name: part.value for part in parts if part.how == "kept"}
@@ -235,18 +235,19 @@ def _named(thing: Any, name: str) -> Iterator[tuple[Any, str]]:
 
 
 def _data_files(
-    parts: list[Part], beside: Mapping[str, Path], targets: dict[str, Path], folder: Path
+    parts: list[Part], beside: Mapping[str, Path], targets: dict[str, Path], notebook: Notebook
 ) -> tuple[dict[str, str], bool]:
     """Files that the code names and that stay, with the place; and whether a path was resolved."""
+    folder = notebook.folder
     travelling = {file.resolve() for file in targets.values()}
     asked: dict[str, str] = {}
     rewritten = False
     for part in parts:
         if part.kind == "import" or not part.text:
             continue
-        for path in files.named(part.text, folder):
+        for path, line in files.named(part.text, folder).items():
             if (folder / Path(path).expanduser()).resolve() not in travelling:
-                asked.setdefault(path, part.place)
+                asked.setdefault(path, cells.place(part.order[0], part.order[1] + line - 1, notebook.script))
         part.text, changed = files.resolved(part.text, targets, folder)
         rewritten = rewritten or changed
     for target, file in beside.items():

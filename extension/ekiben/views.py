@@ -33,8 +33,15 @@ def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
     )
     return (
         f"<div><p><b>{escape(model.tag)}</b><br><span {QUIET}>{escape(facts)}</span></p>{findings}"
-        f"{contract_html(model.contract)}{replays_html(replays)}</div>"
+        f"{contract_html(model.contract)}{_carried(model)}{replays_html(replays)}</div>"
     )
+
+
+def _carried(model: Model) -> str:
+    if not model.carried:
+        return ""
+    title = escape(_("The notebook's own code"))
+    return f"<details><summary>{title}</summary>{carried_html(model.carried)}</details>"
 
 
 def contract_html(contract: Contract) -> str:

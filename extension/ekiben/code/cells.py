@@ -18,13 +18,24 @@ _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.al
 
 @dataclass(frozen=True)
 class Definition:
-    """One binding of a name. ``order`` sorts by execution; ``text`` is the statement as written."""
+    """One binding of a name. ``order`` sorts by execution; ``text`` is the statement as written.
+
+    ``statement`` is the cell's own statement that it stands in, and ``cell`` all of them.
+    """
 
     name: str
     node: ast.AST
     order: tuple[int, int, int]
     text: str
     place: str
+    statement: ast.stmt
+    cell: list[ast.stmt]
+
+    @property
+    def value(self) -> ast.AST:
+        """The definition itself; of ``name = lambda: …`` the lambda."""
+        value = self.node.value if isinstance(self.node, (ast.Assign, ast.AnnAssign)) else None
+        return value if isinstance(value, ast.Lambda) else self.node
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,9 @@ def read(cells: Sequence[str], script: str = "") -> History:
     for number, text in enumerate(cells):
         for tree, body, shift in _trees(text):
             reader = _Reader(made, number, body, shift, script)
-            reader.statements(tree.body, top=True)
+            for statement in tree.body:
+                reader.statement, reader.cell = statement, tree.body
+                reader.statements([statement], top=True)
             futures.update(reader.futures)
     return History(made.bindings, made.lambdas, made.imports, tuple(sorted(futures)))
 
@@ -66,19 +79,41 @@ def place(number: int, line: int, script: str = "") -> str:
     return _("cell {cell}, line {line}", cell=number, line=line)
 
 
-def compiled(node: ast.stmt | ast.expr, flags: int = 0) -> CodeType | None:
-    """The code object of a function's, class's or lambda's definition, compiled alone."""
-    statement = ast.Expr(node) if isinstance(node, ast.expr) else node
-    tree = ast.Module([statement], [])
-    ast.fix_missing_locations(tree)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the cell warned when it ran
-        try:
-            whole = compile(tree, "<cell>", "exec", flags=flags & _FUTURES, dont_inherit=True)
-        except (SyntaxError, ValueError):
-            return None  # it only stands inside its surroundings
+def compiled(definition: Definition, flags: int = 0) -> Iterator[CodeType]:
+    """The code objects that a function's, class's or lambda's definition may have become.
+
+    A notebook compiles statement by statement, a script as a whole, and the compiler makes other code
+    of ``module.f()`` where it sees the import beside it.
+    """
+    node = definition.value
+    decorators = getattr(node, "decorator_list", ())
+    line = decorators[0].lineno if decorators else getattr(node, "lineno", 0)
     name = "<lambda>" if isinstance(node, ast.Lambda) else getattr(node, "name", "")
-    return next((code for code in inner(whole) if code.co_name == name), None)
+    for body in ([definition.statement], definition.cell):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the cell warned when it ran
+            try:
+                whole = compile(
+                    ast.Module(list(body), []),
+                    "<cell>",
+                    "exec",
+                    flags=flags & _FUTURES | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+                    dont_inherit=True,
+                )
+            except (SyntaxError, ValueError):
+                continue
+        found = [code for code in inner(whole) if code.co_name == name and code.co_firstlineno == line]
+        yield from (_of_lambda(node, found, body) if isinstance(node, ast.Lambda) else found)
+
+
+def _of_lambda(node: ast.Lambda, found: list[CodeType], body: Sequence[ast.stmt]) -> list[CodeType]:
+    """Of several lambdas on one line, the one that stands at the same place in the line."""
+    parts = (part for statement in body for part in ast.walk(statement))
+    beside = sorted(
+        {(part.lineno, part.col_offset) for part in parts if isinstance(part, ast.Lambda) and part.lineno == node.lineno}
+    )
+    place = beside.index((node.lineno, node.col_offset))
+    return found[place : place + 1] if len(found) == len(beside) else found
 
 
 def inner(code: CodeType) -> Iterator[CodeType]:
@@ -136,6 +171,8 @@ class _Reader:
         self.shift = shift
         self.script = script
         self.futures: set[str] = set()
+        self.statement: ast.stmt = ast.Pass()
+        self.cell: list[ast.stmt] = []
 
     def statements(self, body: Sequence[ast.stmt], top: bool = False) -> None:
         for statement in body:
@@ -183,7 +220,8 @@ class _Reader:
         decorators = getattr(node, "decorator_list", ())
         line = (decorators[0].lineno if decorators else getattr(at or node, "lineno", 1)) + self.shift
         column = getattr(at or node, "col_offset", 0)
-        return Definition(name, node, (self.number, line, column), text, place(self.number, line, self.script))
+        where = place(self.number, line, self.script)
+        return Definition(name, node, (self.number, line, column), text, where, self.statement, self.cell)
 
     def _text(self, node: ast.stmt | ast.expr, top: bool) -> str:
         """As written where it stands at the left margin, else written anew."""

@@ -273,8 +273,8 @@ class Slicer:
         known = self.history.bindings.get(name, ())
         if isinstance(thing, type):
             classes = [entry for entry in known if isinstance(entry.node, ast.ClassDef)]
-            return next((entry for entry in reversed(classes) if _same_class(entry.node, thing, self.namespace)), None)
-        assigned = [entry for entry in known if _assigned_lambda(entry.node)]
+            return next((entry for entry in reversed(classes) if _same_class(entry, thing, self.namespace)), None)
+        assigned = [entry for entry in known if isinstance(entry.value, ast.Lambda)]
         defined = [entry for entry in known if isinstance(entry.node, (ast.FunctionDef, ast.AsyncFunctionDef))]
         decorated = [entry for entry in defined if getattr(entry.node, "decorator_list", ())]
         found = self._matching([*assigned, *defined], thing)
@@ -286,9 +286,7 @@ class Slicer:
         if thing.__closure__:
             return None  # it holds values of the function that made it
         for entry in sorted(known, key=lambda entry: entry.order, reverse=True):
-            node = _assigned_lambda(entry.node) or entry.node
-            code = cells.compiled(node, thing.__code__.co_flags)  # type: ignore[arg-type]
-            if code is not None and cells.same(code, thing.__code__):
+            if any(cells.same(code, thing.__code__) for code in cells.compiled(entry, thing.__code__.co_flags)):
                 return entry
         return None
 
@@ -389,23 +387,16 @@ def _globals_of(code: types.CodeType) -> list[str]:
     return list(dict.fromkeys([*found, *(name for part in cells.inner(code) for name in _globals_of(part))]))
 
 
-def _assigned_lambda(node: ast.AST) -> ast.Lambda | None:
-    value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
-    return value if isinstance(value, ast.Lambda) else None
-
-
-def _same_class(node: ast.AST, live: type, namespace: Mapping[str, Any]) -> bool:
+def _same_class(entry: Definition, live: type, namespace: Mapping[str, Any]) -> bool:
+    node = entry.node
     if not isinstance(node, ast.ClassDef):
         return False
-    code = cells.compiled(node)
-    flags = next((method.__code__.co_flags for _name, method in _methods(live, namespace)), 0)
-    code = cells.compiled(node, flags) if flags else code
-    if code is None:
-        return False
-    written = list(cells.inner(code))
+    methods = _methods(live, namespace)
+    flags = next((method.__code__.co_flags for _name, method in methods), 0)
+    written = [code for made in cells.compiled(entry, flags) for code in cells.inner(made)]
     bound = {target.id for statement in node.body if isinstance(statement, ast.Assign)
              for target in statement.targets if isinstance(target, ast.Name)}  # fmt: skip
-    for name, method in _methods(live, namespace):
+    for name, method in methods:
         if name not in bound and not any(cells.same(one, method.__code__) for one in written):
             return False
     for statement in node.body:
