@@ -177,11 +177,14 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
         NotCarried: a name that the code needs cannot leave the notebook; cell, line and remedy are told.
         NotFound: a file of ``travelling`` is not there.
     """
-    history = cells.read(notebook.cells, notebook.script)
-    slicer = Slicer(notebook.namespace, history, notebook.script)
-    slicer.notice(slicer.look(model, name), name, slicer.place_of(model))
-    parts = ordered(without_idle_imports(slicer.parts, slicer.dotted))
     targets = files.travelling(travelling, notebook.folder)
+    slicer = Slicer(notebook.namespace, cells.History(), notebook.script)
+    found = slicer.look(model, name)
+    if not found.code and not found.stuck:  # a library's own model: the cells need not be read
+        return Carried(files=targets, pieces=tuple(_pieces([], {}, targets, {})))
+    slicer.history = history = cells.read(notebook.cells, notebook.script)
+    slicer.notice(found, name, slicer.place_of(model))
+    parts = ordered(without_idle_imports(slicer.parts, slicer.dotted))
     beside = with_imports(slicer.modules)
     asked_for, rewritten = _data_files(parts, beside, targets, notebook)
     source = module_text(parts, history.future, rewritten) if parts else ""
@@ -191,7 +194,7 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
     return Carried(
         module=PREFIX + _digest(source, kept, targets) if parts else "",
         source=source,
-        pieces=(*_pieces(parts, beside, targets, asked_for), *_left(slicer, live)),
+        pieces=(*_pieces(parts, beside, targets, asked_for), *(_left(slicer, live) if parts else ())),
         findings=(*_unknown(slicer), *_asking(asked_for, notebook.folder)),
         imports=tuple(sorted({name for tree in trees for name in imported(tree) if name in sys.modules})),
         files={**targets, **beside},

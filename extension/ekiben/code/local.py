@@ -35,8 +35,11 @@ def is_local(module: ModuleType | None) -> bool:
         return False
     places = [getattr(module, "__file__", None), *list(getattr(module, "__path__", ()))]
     file = next((place for place in places if isinstance(place, str)), None)
-    if not file:
-        return False
+    return bool(file) and _is_users(str(file))
+
+
+@lru_cache(maxsize=None)
+def _is_users(file: str) -> bool:
     path = Path(file).resolve()
     if {"site-packages", "dist-packages"} & set(path.parts):
         return False
