@@ -41,6 +41,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ from typing import Any
 
 from ekiben.box import Box, wrap
 from ekiben.capture import load_adapter
-from ekiben.errors import UnsupportedModel
+from ekiben.errors import ReplayMismatch, ServiceFailed, UnsupportedModel
 from ekiben.protocols import Framework
 from ekiben.records import Model
 from ekiben.registry import framework as plugin
@@ -74,15 +75,18 @@ def conformance(framework: str, model: Any, sample: Any, folder: Path, *, unfitt
     """
     taken = _found(framework, model)
     _described(taken, model)
+    foreign = _apart(taken)
     adapter = load_adapter(taken)
     before = _answers(adapter, model, sample)
-    with _without_ekiben(folder):
-        box = wrap(model, sample, name=f"conformance-{framework}", project_dir=folder / "project")
+    try:
+        with _without_ekiben(folder):
+            box = wrap(model, sample, name=f"conformance-{framework}", project_dir=folder / "project")
+    except (ReplayMismatch, ServiceFailed) as error:
+        raise AssertionError(f"proven: {error}") from error
     _agree("untouched", before, _answers(adapter, model, sample), box)
-    _saved(box.model)
+    _saved(box.model, foreign)
     _safe(box.model)
-    _apart(taken, box.model)
-    _light(taken, box.model)
+    _light(taken, foreign)
     assert box.replays["process"].passed, "proven: the clean process answers otherwise"
     _single(box)
     if unfitted is not None:
@@ -125,12 +129,20 @@ def _agree(rule: str, wanted: dict[str, Any], got: dict[str, Any], box: Box) -> 
     assert not differing, f"{rule}: answers differ by up to {worst}: {differing[:2]}"
 
 
-def _saved(model: Model) -> None:
+def _saved(model: Model, libraries: list[str]) -> None:
     assert model.storage, "saved: the form has no name"
     assert model.bytes > 0, "saved: the folder is empty"
     json.dumps(model.options)
     local = [line for line in model.requirements if "+" in line.partition("==")[2].partition(";")[0]]
     assert not local, f"saved: no index has these versions: {local}"
+    # A module of the user's own travels beside the model; for a library from a folder a finding tells.
+    pinned = {re.split(r"[^\w.-]", line)[0] for line in model.requirements}
+    travelling = {file.stem for file in (Path(model.folder) / "code").glob("*")}
+    told = " ".join(finding.message for finding in model.findings)
+    for name in libraries:
+        homes = _distributions(name)
+        had = pinned & homes or name in travelling or any(word in told for word in (name, *homes))
+        assert had, f"saved: no requirement gives {name}"
 
 
 def _safe(model: Model) -> None:
@@ -141,19 +153,18 @@ def _safe(model: Model) -> None:
         assert told, f"safe: {pickles or model.storage} is kept without a warning"
 
 
-def _apart(taken: Framework, model: Model) -> None:
+def _apart(taken: Framework) -> list[str]:
+    """The libraries that the adapter imports."""
     file = taken.adapter()
     assert file.suffix == ".py" and file.is_file(), f"apart: {file} is no Python file"
+    libraries = sorted(_imports(file) - set(sys.stdlib_module_names) - set(SHARED))
+    assert "ekiben" not in libraries, f"apart: {file.name} imports ekiben"
+    for name in libraries:
+        assert find_spec(name), f"apart: {file.name} imports {name}, which is not installed"
     adapter = load_adapter(taken)
     for verb in ("load", "call"):
         assert callable(getattr(adapter, verb, None)), f"apart: {file.name} has no {verb}"
-    foreign = sorted(_imports(file) - set(sys.stdlib_module_names) - set(SHARED))
-    assert "ekiben" not in foreign, f"apart: {file.name} imports ekiben"
-    pinned = " ".join(model.requirements)
-    for name in foreign:
-        assert find_spec(name), f"apart: {file.name} imports {name}, which is not installed"
-        homes = _distributions(name)
-        assert any(f"{home}==" in pinned for home in homes), f"apart: no requirement gives {name}"
+    return libraries
 
 
 def _imports(file: Path) -> set[str]:
@@ -173,9 +184,8 @@ def _distributions(module: str) -> set[str]:
     return {name.lower().replace("_", "-") for name in packages_distributions().get(module, ())}
 
 
-def _light(taken: Framework, model: Model) -> None:
+def _light(taken: Framework, libraries: list[str]) -> None:
     """In a process of its own: this one has the library already."""
-    libraries = sorted(_imports(taken.adapter()) - set(sys.stdlib_module_names) - set(SHARED))
     code = (
         "import sys, ekiben.registry as registry\n"
         f"taken = registry.framework({taken.name!r})\n"

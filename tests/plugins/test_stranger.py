@@ -113,3 +113,68 @@ def test_a_plugin_that_does_not_load_hides_no_other(monkeypatch):
         assert found is not None and found.name == "sklearn"
     finally:
         registry._sound_frameworks.cache_clear()
+
+
+def test_it_passes_the_conformance_suite(installed: Path, fresh_home: Path) -> None:
+    code = """
+import json, numpy, pathlib, sys
+from ekiben.testing import conformance
+from stranger import Threshold
+sample = numpy.array([[0.5, 1.0], [1.5, 2.0], [2.5, 3.0]])
+box = conformance("stranger", Threshold(1.0), sample, pathlib.Path(sys.argv[1]))
+print(json.dumps([box.model.framework, sorted(box.replays)]))
+""".replace("sys.argv[1]", repr(str(fresh_home / "conformance")))
+    assert asked(installed, code) == ["stranger", ["kernel", "process"]]
+
+
+def test_the_suite_sees_each_rule_broken(installed: Path, fresh_home: Path) -> None:
+    """One fault after the other in the stranger's plugin; the suite names the rule that it breaks."""
+    code = """
+import json, numpy, pathlib
+from dataclasses import replace
+import ekiben.registry as registry
+from ekiben.testing import conformance
+from stranger import Threshold
+
+plugin, home = registry.framework("stranger"), pathlib.Path(HOME)
+sample = numpy.array([[0.5, 1.0], [1.5, 2.0], [2.5, 3.0]])
+describe, save, adapter = plugin.describe, plugin.save, plugin.adapter
+
+def pickled(model, folder, example):
+    (folder / "model.pkl").write_bytes(b"")
+    return save(model, folder, example)
+
+def other(model, folder, example):
+    return save(Threshold(2.0), folder, example)
+
+def changed(model, folder, example):
+    saved = save(model, folder, example)
+    model.limit = 2.0
+    return saved
+
+def nosy():
+    file = home / "nosy_adapter.py"
+    file.write_text("import ekiben\\n" + adapter().read_text())
+    return file
+
+faults = {
+    "found": {"matches": lambda model: True},
+    "described": {"describe": lambda model: replace(describe(model), fitted=False)},
+    "safe": {"save": pickled},
+    "apart": {"adapter": nosy},
+    "untouched": {"save": changed},
+    "proven": {"save": other},
+}
+told = {}
+for rule, fault in faults.items():
+    vars(plugin).update(fault)
+    try:
+        conformance("stranger", Threshold(1.0), sample, home / rule)
+    except AssertionError as error:
+        told[rule] = str(error).partition(":")[0]
+    for verb in fault:
+        del vars(plugin)[verb]
+print(json.dumps(told))
+""".replace("HOME", repr(str(fresh_home)))
+    told = asked(installed, code)
+    assert told == {rule: rule for rule in ("found", "described", "safe", "apart", "untouched", "proven")}
