@@ -228,11 +228,18 @@ class Box:
         return started
 
     def build(
-        self, reference: str, *, engine: str | None = None, base: str | None = None, fresh: bool = True
+        self,
+        reference: str,
+        *,
+        engine: str | None = None,
+        base: str | None = None,
+        fresh: bool = True,
+        push: bool = False,
     ) -> BuiltImage:
         """Builds the container image ``reference`` (``name:tag``) and proves it.
 
-        ``engine`` is ``podman``, ``docker`` or ``buildah``; left out, the first that works here.
+        ``engine`` is ``podman``, ``docker``, ``buildah`` or ``oci``, which needs no engine; left out, the
+        first that works here. ``push`` sends the proven image to the registry in its name.
         ``base`` is the base image; left out, the slim image of this Python. ``fresh`` replays first in a
         fresh environment made from the project's requirements alone. Interrupting cancels.
 
@@ -244,7 +251,7 @@ class Box:
         """
         with Status() as status:
             image = build_job(
-                self.model.tag, reference, engine=engine, base=base, fresh=fresh, show=status.show_job
+                self.model.tag, reference, engine=engine, base=base, fresh=fresh, push=push, show=status.show_job
             )
         if image.environment:
             self.replays["environment"] = image.environment

@@ -4,8 +4,8 @@ An image is built under a name of ekiben's own and gets the user's when its repl
 earlier image of that name is never replaced by one that was not proven. The records of proven images
 are JSON files under ``<BENTOML_HOME>/ekiben/images``.
 
-``python -m ekiben.image MODEL REFERENCE [--engine NAME] [--base IMAGE] [--fresh]`` is the build as a job: it
-prints the events that ``ekiben.jobs`` tells of.
+``python -m ekiben.image MODEL REFERENCE [--engine NAME] [--base IMAGE] [--fresh] [--push]`` is the build as a
+job: it prints the events that ``ekiben.jobs`` tells of.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ from typing import Any, Protocol, runtime_checkable
 from ekiben import environment, errors, jobs, paths, registry
 from ekiben import project as projects
 from ekiben.capture import load_model, mismatch
-from ekiben.errors import Cancelled, EkibenError, EngineMissing, InvalidName, ReplayMismatch, ServiceFailed
+from ekiben.errors import (
+    BuildFailed,
+    Cancelled,
+    EkibenError,
+    EngineMissing,
+    InvalidName,
+    ReplayMismatch,
+    ServiceFailed,
+)
 from ekiben.protocols import Builder, Progress
 from ekiben.records import Finding, Image, Job, Model, Project, Replay
 from ekiben.requirements import check_shippable
@@ -37,7 +45,7 @@ from ekiben.service import replay_http, wait_ready
 from ekiben.words import _
 
 #: Asked in this order when the user names none; builders of other packages come after them.
-PREFERRED = ("podman", "docker", "buildah")
+PREFERRED = ("podman", "docker", "buildah", "oci")
 #: Seconds that a fresh container has until it is ready.
 READY = 120.0
 #: Steps that most builds have; told until the builder says its own number.
@@ -57,6 +65,30 @@ class Watched(Protocol):
 
     def died(self, container: str) -> str | None:
         """The end of the log of a container that ended by itself; None while it runs."""
+
+
+@runtime_checkable
+class Based(Protocol):
+    """What a builder does that depends on the base image's registry being within reach."""
+
+    def problem_with(self, base: str) -> Finding | None:
+        """As ``problem``, for a base image that was named."""
+
+
+@runtime_checkable
+class Pushing(Protocol):
+    """A builder that can send a finished image to a registry."""
+
+    def push(self, image: Image, progress: Callable[[str], None]) -> int:
+        """Sends it to the registry that its name begins with; gives the bytes that had to be sent."""
+
+
+@runtime_checkable
+class Runnable(Protocol):
+    """A builder whose name is no program that runs images."""
+
+    def command(self, image: Image) -> str:
+        """How a person runs the image."""
 
 
 class BuiltImage:
@@ -87,7 +119,9 @@ class BuiltImage:
 
     def _repr_html_(self) -> str:
         record = self.record
+        builder = registry.builder(record.engine)
         run = f"{record.engine} run --rm -p 3000:3000 {record.reference}"
+        run = builder.command(record) if isinstance(builder, Runnable) else run
         facts = (
             (_("Image"), record.reference),
             (_("Model"), record.model),
@@ -95,6 +129,7 @@ class BuiltImage:
             (_("Size"), _("{size} in {n} layers", size=_size(record.bytes), n=len(record.layers))),
             (_("Proof"), _proof(record)),
             (_("Run it"), run),
+            *((_("Note"), finding.message) for finding in record.findings),
         )
         cell = 'style="text-align:left;vertical-align:top;padding:2px 12px 2px 0"'
         rows = "".join(
@@ -112,6 +147,7 @@ def build(
     engine: str | None = None,
     base: str | None = None,
     fresh: bool = False,
+    push: bool = False,
     progress: Progress | None = None,
     heard: Callable[[Replay], None] | None = None,
 ) -> Image:
@@ -120,27 +156,29 @@ def build(
     ``engine`` is ``podman``, ``docker``, ``buildah`` or another registered builder; None: the first that
     works here. ``base`` is the base image; None: ``EKIBEN_BASE_IMAGE``, else the slim image of the model's
     Python. ``fresh`` replays first in a fresh environment with the project's requirements alone, and
-    ``heard`` gets that proof. ``progress`` is told each step; what it raises stops the build, and nothing
-    half done stays.
+    ``heard`` gets that proof. ``push`` sends the proven image to the registry in its name. ``progress`` is
+    told each step; what it raises stops the build, and nothing half done stays.
 
     Raises:
         RequirementsFailed: what the model needs cannot be had, or does not work, on another machine.
         InvalidName: ``reference`` is no image name.
         EngineMissing: no engine works here.
-        BuildFailed: the engine gave up; with the end of its log.
+        BuildFailed: the engine gave up, with the end of its log; or the registry does not take the image,
+            which is then kept on this machine.
         ServiceFailed: the service in the image did not start; with the end of its log.
         ReplayMismatch: the image answers otherwise than the notebook did; it is removed.
     """
     check_reference(reference)
     check_shippable(model.findings)
-    builder = choose(engine, project)
+    builder = choose(engine, project, base)
+    pusher = _pusher(builder, reference) if push else None
     steps = 0
     before = environment.STEPS if fresh else 0
 
     def tell(step: int, total: int, message: str) -> None:
         nonlocal steps
-        # Two steps of our own follow the builder's.
-        steps = total + 2
+        # Two steps of our own follow the builder's, or three.
+        steps = total + 2 + push
         if progress is not None:
             progress(before + step, before + steps, message)
 
@@ -155,8 +193,8 @@ def build(
     candidate = f"ekiben-candidate:{secrets.token_hex(6)}" if watched else reference
     made = builder.build(project, candidate, base or default_base(model), tell)
     try:
-        tell(steps - 1, steps - 2, _("Starting the image"))
-        replay = _prove(builder, made, model, lambda message: tell(steps, steps - 2, message))
+        tell(steps - 1 - push, steps - 2 - push, _("Starting the image"))
+        replay = _prove(builder, made, model, lambda message: tell(steps - push, steps - 2 - push, message))
         if not replay.passed:
             raise mismatch(replay)
         proven = replace(watched.rename(made, reference) if watched else made, replay=replay)
@@ -164,7 +202,33 @@ def build(
         builder.remove(candidate)
         raise
     paths.write_atomic(_file(reference), json.dumps(proven.to_json(), ensure_ascii=False, indent=1))
+    if pusher is not None:
+        sent = pusher.push(proven, lambda message: tell(steps, steps - 3, message))
+        logging.getLogger("ekiben.build").info("pushed %s: %d bytes sent", reference, sent)
     return proven
+
+
+def _pusher(builder: Builder, reference: str) -> Pushing:
+    """The builder as one that pushes, for a name with a registry in it; asked before anything is built.
+
+    Raises:
+        BuildFailed: it does not push.
+        InvalidName: the name has no registry.
+    """
+    if not isinstance(builder, Pushing):
+        raise BuildFailed(
+            _("{engine} does not push.", engine=builder.name),
+            where=builder.name,
+            remedy=_("Leave push out, or build with another engine."),
+        )
+    host, slash, _rest = reference.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        raise InvalidName(
+            _("{reference} names no registry.", reference=repr(reference)),
+            where="reference",
+            remedy=_("Put its host first: registry.example.org/{reference}", reference=reference),
+        )
+    return builder
 
 
 def _prove(builder: Builder, image: Image, model: Model, say: Callable[[str], None]) -> Replay:
@@ -203,6 +267,7 @@ def build_job(
     engine: str | None = None,
     base: str | None = None,
     fresh: bool = False,
+    push: bool = False,
     show: Callable[[Job], None] | None = None,
 ) -> BuiltImage:
     """``build`` for the model ``tag`` of the store, as a job that outlives this process; waits for its end.
@@ -214,8 +279,9 @@ def build_job(
         EkibenError: what ``build`` raises.
     """
     check_reference(reference)
-    argv = [sys.executable, "-m", "ekiben.image", tag, reference, "--engine", choose(engine).name]
+    argv = [sys.executable, "-m", "ekiben.image", tag, reference, "--engine", choose(engine, None, base).name]
     argv += ["--fresh"] if fresh else []
+    argv += ["--push"] if push else []
     proof: Replay | None = None
     job = jobs.start("build", reference, argv + (["--base", base] if base else []))
     try:
@@ -245,7 +311,12 @@ def _error(event: dict[str, Any], job: Job) -> EkibenError:
 
 
 def main_events(
-    tag: str, reference: str, engine: str | None = None, base: str | None = None, fresh: bool = False
+    tag: str,
+    reference: str,
+    engine: str | None = None,
+    base: str | None = None,
+    fresh: bool = False,
+    push: bool = False,
 ) -> int:
     """Builds the model ``tag``, prints the events of a job and gives the exit status."""
     _listen_to_cancel()
@@ -270,6 +341,7 @@ def main_events(
             engine=engine,
             base=base,
             fresh=fresh,
+            push=push,
             progress=progress,
             heard=lambda proof: jobs.emit("replay", replay=proof.to_json()),
         )
@@ -316,8 +388,8 @@ def engines() -> dict[str, Finding | None]:
     return {name: registry.builder(name).problem() for name in _names()}
 
 
-def choose(engine: str | None = None, project: Project | None = None) -> Builder:
-    """The builder ``engine``, or the first that works here.
+def choose(engine: str | None = None, project: Project | None = None, base: str | None = None) -> Builder:
+    """The builder ``engine``, or the first that works here, on ``base`` where one is named.
 
     Raises:
         EngineMissing: it does not work, or none does; with the reason and the remedy of each.
@@ -326,7 +398,7 @@ def choose(engine: str | None = None, project: Project | None = None) -> Builder
     problems: list[str] = []
     for name in [engine] if engine else _names():
         builder = registry.builder(name)
-        problem = builder.problem()
+        problem = builder.problem_with(base) if base and isinstance(builder, Based) else builder.problem()
         if problem is None:
             return builder
         problems.append(f"  {problem.message}\n    → {problem.remedy}")
@@ -393,8 +465,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--engine")
     parser.add_argument("--base")
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--push", action="store_true")
     given = parser.parse_args(arguments)
-    return main_events(given.tag, given.reference, given.engine, given.base, given.fresh)
+    return main_events(given.tag, given.reference, given.engine, given.base, given.fresh, given.push)
 
 
 if __name__ == "__main__":

@@ -281,7 +281,10 @@ class Layer(Record):
 
 @dataclass(frozen=True)
 class Image(Record):
-    """A container image. ``replay`` is its proof; without one it is not called done."""
+    """A container image. ``replay`` is its proof; without one it is not called done.
+
+    ``base`` is the image under it with its digest, where the builder tells it.
+    """
 
     reference: str
     digest: str
@@ -291,6 +294,8 @@ class Image(Record):
     created: str
     layers: tuple[Layer, ...] = ()
     replay: Replay | None = None
+    base: str = ""
+    findings: tuple[Finding, ...] = ()
     format: int = FORMAT
 
 

@@ -15,6 +15,7 @@ def build(options: argparse.Namespace) -> int:
     from ekiben import image
 
     chosen = {"engine": options.engine, "base": options.base, "fresh": not options.no_fresh}
+    chosen["push"] = options.push
     if options.events:
         return image.main_events(options.tag, options.reference, **chosen)
     steps = Steps()

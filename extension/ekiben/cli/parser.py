@@ -63,6 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("--engine", help=_("the container engine; the first that works unless told"))
     one.add_argument("--base", help=_("the base image"))
     one.add_argument(
+        "--push", action="store_true", help=_("send the proven image to the registry in its reference")
+    )
+    one.add_argument(
         "--no-fresh",
         action="store_true",
         help=_("without the proof in a fresh environment of the requirements"),

@@ -19,7 +19,7 @@ from ekiben.builders.oci import layers, layout, local, packages, parts, remote, 
 from ekiben.builders.oci.client import Client
 from ekiben.builders.oci.layers import Stored
 from ekiben.builders.oci.reference import parse, source
-from ekiben.errors import BuildFailed, InvalidName
+from ekiben.errors import BuildFailed
 from ekiben.protocols import Progress
 from ekiben.records import Finding, Image, Layer, Project
 from ekiben.words import _
@@ -135,16 +135,9 @@ class Oci:
         """Sends the image to the registry that its name begins with; gives the bytes that had to be sent.
 
         Raises:
-            InvalidName: the name has no registry in it.
             BuildFailed: the registry cannot be reached, or refuses.
         """
         target = parse(image.reference)
-        if not target.host:
-            raise InvalidName(
-                _("{reference} names no registry.", reference=repr(image.reference)),
-                where="reference",
-                remedy=_("Put its host first: registry.example.org/{reference}", reference=image.reference),
-            )
         return sending.send(target, layout.place(image.reference), image.base, progress)
 
     def save(self, image: Image, target: Path) -> None:
