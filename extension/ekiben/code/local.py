@@ -38,7 +38,7 @@ def is_local(module: ModuleType | None) -> bool:
     return bool(file) and _is_users(str(file))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_users(file: str) -> bool:
     path = Path(file).resolve()
     if {"site-packages", "dist-packages"} & set(path.parts):
