@@ -108,8 +108,8 @@ def _smallest(rows: Any, attempt: Callable[[Any], Failure | None], examples: int
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     try:
-        run: Callable[[], None] = settings(hypothesis.given(rows)(send))
-        run()
+        given: Any = hypothesis.given(rows)
+        settings(given(send))()
     except _Found:
         return last
     return []

@@ -192,8 +192,8 @@ def window(browser: Browser, lab: Lab) -> Iterator[Window]:
 
 
 @pytest.fixture(scope="session")
-def pictures(repository: Path) -> Path:
-    """Where the tests leave their screenshots for people to look at."""
-    folder = repository / "test-results"
-    folder.mkdir(exist_ok=True)
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests leave their screenshots for people to look at: ``EKIBEN_PICTURES``, else a temporary folder."""
+    folder = Path(os.environ.get("EKIBEN_PICTURES") or tmp_path_factory.mktemp("pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
     return folder

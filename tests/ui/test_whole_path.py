@@ -132,15 +132,17 @@ def test_models_are_seen_while_a_cell_runs(tutorial):
             const panel = window.jupyterapp.shell.currentWidget;
             panel.content.activeCellIndex = 3;
             window.jupyterapp.commands.execute('notebook:insert-cell-below').then(() => {
-                panel.content.activeCell.model.sharedModel.setSource('import time; early = clf; time.sleep(10)');
+                panel.content.activeCell.model.sharedModel.setSource(
+                    'import time; second = RandomForestClassifier(3).fit(X_train, y_train); time.sleep(10)'
+                );
                 void window.jupyterapp.commands.execute('notebook:run-cell');
             });
         }"""
     )
     page.wait_for_function(RUNNING)
-    page.evaluate("() => document.querySelector('.ek-panel [data-model]').remove()")
+    page.wait_for_timeout(1_000)
     panel(page).get_by_role("button", name="Look again").click()
-    expect(panel(page).locator('[data-model="clf"]')).to_be_visible(timeout=8_000)
+    expect(panel(page).locator('[data-model="second"]')).to_be_visible(timeout=8_000)
     # A subshell's answer makes JupyterLab show the kernel as idle; the cell itself tells the truth.
     assert page.evaluate(RUNNING)
     page.wait_for_function(f"() => !({RUNNING})()", timeout=30_000)
