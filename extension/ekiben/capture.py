@@ -133,8 +133,8 @@ def replay_here(folder: Path, model: Model, station: str, adapter: Any = None) -
 
 def load_predictor(folder: Path, model: Model, adapter: Any = None) -> Predictor:
     """The saved model with its contract and its own code, in this process."""
-    notebook_code.load(folder, model.code_module)
-    return Predictor(folder, adapter or load_adapter(framework(model.framework)))
+    with notebook_code.at_hand(folder, model.code_module):
+        return Predictor(folder, adapter or load_adapter(framework(model.framework)))
 
 
 def replay_of(

@@ -18,6 +18,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import invalidate_caches
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -204,24 +205,33 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
     )
 
 
-def load(folder: Path, module: str) -> None:
-    """Imports the carried module of the model in ``folder`` anew in this process, from its saved copy.
+@contextmanager
+def at_hand(folder: Path, module: str) -> Iterator[None]:
+    """The code of the model in ``folder`` can be imported in this process, from its saved copy.
 
-    Local modules that are loaded already are used as they are.
+    The carried module is run anew; local modules that are loaded already are used as they are.
     """
     home = folder / FOLDER
-    if not module:
+    if not home.is_dir():
+        yield
         return
-    spec = spec_from_file_location(module, home / f"{module}.py")
-    if spec is None or spec.loader is None:
-        raise NotCarried(_("The module {name} is missing.", name=module), where=str(home))
-    made = module_from_spec(spec)
-    sys.modules[module] = made
     sys.path.append(str(home))
+    invalidate_caches()
     try:
-        spec.loader.exec_module(made)
+        if module:
+            _run(module, home / f"{module}.py")
+        yield
     finally:
         sys.path.remove(str(home))
+
+
+def _run(module: str, file: Path) -> None:
+    spec = spec_from_file_location(module, file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise NotCarried(_("The module {name} is missing.", name=module), where=str(file.parent))
+    made = module_from_spec(spec)
+    sys.modules[module] = made
+    spec.loader.exec_module(made)
 
 
 def _named(thing: Any, name: str) -> Iterator[tuple[Any, str]]:

@@ -131,6 +131,8 @@ def _code(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     texts: dict[str, str] = {}
     copies: dict[str, str] = {}
     home = folder / CODE
+    if not folder.is_absolute():  # a record that is not in a store
+        return texts, copies
     for file in sorted(path for path in home.rglob("*") if path.is_file() and path.suffix != ".pyc"):
         path = file.relative_to(home).as_posix()
         if file.suffix == ".py":

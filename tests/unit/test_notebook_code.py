@@ -439,7 +439,7 @@ def test_python_takes_what_nobody_else_takes(square):
 
 
 def test_a_script_is_one_long_cell(tmp_path):
-    """Without a notebook the script's own text is where the code comes from."""
+    """Without a notebook the script's own text is where the code comes from; the box opens elsewhere."""
     script = tmp_path / "train.py"
     script.write_text(
         "import ekiben\nfrom helper import up\nK = 2\ndef predict(texts):\n"
@@ -450,3 +450,6 @@ def test_a_script_is_one_long_cell(tmp_path):
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "train.py, line 4" in done.stdout and "helper.py" in done.stdout
+    command = "import ekiben; print(ekiben.open_box('predict').predict(['abc']).outputs)"
+    opened = subprocess.run([sys.executable, "-c", command], cwd="/", capture_output=True, text=True, check=False)
+    assert opened.stdout.strip() == "{'predictions': [8]}", opened.stderr

@@ -67,7 +67,7 @@ class Sklearn:
             skops.io.dump(model, file)
             trusted = tuple(sorted(skops.io.get_untrusted_types(file=file)))
             skops.io.load(file, trusted=list(trusted))
-        except Exception as error:  # skops raises whatever a foreign object raises
+        except Exception as error:  # noqa: BLE001 - skops raises whatever a foreign object raises
             file.unlink(missing_ok=True)
             finding = Finding(
                 "warning",
