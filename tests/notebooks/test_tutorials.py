@@ -47,6 +47,8 @@ def test_without_an_engine_everything_but_the_image_is_proven(repository, tmp_pa
         if found:
             (tools / name).symlink_to(found)
     monkeypatch.setenv("PATH", str(tools))
+    # Nor a registry with a base image: the builder that needs no engine has nothing to build on.
+    monkeypatch.setenv("EKIBEN_BASE_IMAGE", "127.0.0.1:9/python:3")
     shown = run(repository, tmp_path)
     assert "accuracy 0.9" in shown["train"]
     assert "<ekiben box clf:" in shown["wrap"]
