@@ -17,7 +17,7 @@ import pytest
 from ekiben.box import Box
 from ekiben.capture import capture
 from ekiben.errors import UnsupportedModel
-from ekiben.registry import names
+from ekiben.registry import framework, framework_of, names
 from ekiben.service import RunningServer
 from ekiben.testing import conformance
 from nobodys import Mean
@@ -26,7 +26,7 @@ from sklearn.datasets import load_diabetes, load_iris
 # Keras chooses its backend when it is imported.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:__array__ implementation")]
 
 
 @dataclass(frozen=True)
@@ -282,6 +282,13 @@ def test_what_cannot_be_exported_is_pickled_and_told() -> None:
     record, replay = capture(Moody(), X, "moody")
     assert (record.storage, replay.passed) == ("cloudpickle", True)
     assert "torch.export cannot trace it" in record.findings[0].message
+
+
+def test_a_loss_is_no_model() -> None:
+    from torch import nn
+
+    assert framework_of(nn.CrossEntropyLoss()) is None
+    assert framework_of(nn.Linear(1, 1)) is framework("torch")
 
 
 def test_a_lambda_layer_is_refused() -> None:

@@ -11,6 +11,8 @@ from ekiben.errors import UnsupportedModel
 from ekiben.protocols import Description, Saved, knows, lineage
 from ekiben.words import _
 
+#: A graph larger than this many bytes is not read to name its classes; the panel asks often.
+_READ = 64_000_000
 _PROTO = "onnx.onnx_ml_pb2.ModelProto"
 
 
@@ -72,14 +74,15 @@ def _bytes(session: Any) -> bytes:
 
 
 def _graph(model: Any) -> Any:
-    """The graph, or None where it takes the onnx package to read it and that is not installed."""
+    """The graph, or None where it is too large to read in passing or the onnx package is missing."""
     if _PROTO in lineage(model):
         return model.graph
-    if not find_spec("onnx"):
+    path = getattr(model, "_model_path", None)
+    size = Path(path).stat().st_size if path else len(_bytes(model))
+    if size > _READ or not find_spec("onnx"):
         return None
     import onnx
 
-    path = getattr(model, "_model_path", None)
     if path:
         return onnx.load(path, load_external_data=False).graph
     return onnx.load_from_string(_bytes(model)).graph

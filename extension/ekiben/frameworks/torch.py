@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from ekiben.errors import UnsupportedModel
 from ekiben.frameworks.pickles import first_line, pickled
 from ekiben.frameworks.torch_adapter import tensor
 from ekiben.protocols import Description, Saved, knows
@@ -19,16 +22,35 @@ class Torch:
     classes = ("torch.nn.modules.module.Module",)
 
     def matches(self, model: object) -> bool:
-        """Looks at the names of the classes only."""
-        return knows(self.classes, model)
+        """Looks at the names of the classes only; a loss is a module too, but nobody serves it."""
+        return knows(self.classes, model) and not knows(("torch.nn.modules.loss._Loss",), model)
 
     def describe(self, model: Any) -> Description:
         """A module says nothing of its training: the task is ``prediction``, the answers its raw output."""
         return Description(estimator=type(model).__name__, task="prediction", fitted=True)
 
     def save(self, model: Any, folder: Path, example: Any) -> Saved:
-        """``model.pt2`` by torch.export with a free batch axis; a pickle where it cannot be exported."""
-        still = copy.deepcopy(model).cpu().eval()
+        """``model.pt2`` by torch.export with a free batch axis; a pickle where it cannot be exported.
+
+        TorchScript stays what it is, ``model.ts``.
+
+        Raises:
+            UnsupportedModel: the module cannot even be copied.
+        """
+        try:
+            still = copy.deepcopy(model).cpu().eval()
+        except Exception as error:  # a module may hold anything
+            raise UnsupportedModel(
+                _(
+                    "The {type} cannot be saved: {reason}",
+                    type=type(model).__name__,
+                    reason=first_line(error),
+                ),
+                remedy=_("Keep files, connections and threads out of it."),
+            ) from error
+        if knows(("torch.jit._script.ScriptModule",), model):
+            still.save(str(folder / "model.ts"))
+            return Saved("torchscript", ("torch",))
         if example is None:
             return pickled(still, folder, ("torch",), _("there are no rows to trace it with."))
         failed = _export(still, tensor(still, example), folder / "model.pt2")
@@ -45,18 +67,24 @@ class Torch:
 
 def _export(module: Any, rows: Any, file: Path) -> str:
     """Writes ``file`` and reads it back with one row and with many; gives what went wrong, or nothing."""
-    import torch
-
     if len(rows) < 3:  # a batch of one would be taken for a fixed size
         rows = rows[:1].expand(3, *rows.shape[1:]).contiguous()
     try:
-        batch = torch.export.Dim("batch", min=1)
-        torch.export.save(torch.export.export(module, (rows,), dynamic_shapes=({0: batch},)), file)
-        again = torch.export.load(file).module()
-        with torch.inference_mode():
-            again(rows[:1])
-            again(torch.cat((rows, rows)))
+        # What it prints of a graph that it cannot make says no more than its exception.
+        with redirect_stderr(StringIO()):
+            _write(module, rows, file)
     except Exception as error:  # noqa: BLE001 - the user's own forward runs in it
         file.unlink(missing_ok=True)
         return first_line(error)
     return ""
+
+
+def _write(module: Any, rows: Any, file: Path) -> None:
+    import torch
+
+    batch = torch.export.Dim("batch", min=1)
+    torch.export.save(torch.export.export(module, (rows,), dynamic_shapes=({0: batch},)), file)
+    again = torch.export.load(file).module()
+    with torch.inference_mode():
+        again(rows[:1])
+        again(torch.cat((rows, rows)))

@@ -14,6 +14,8 @@ def load(folder: Path, manifest: dict[str, Any]) -> Any:
         return cloudpickle.loads((folder / "model.pkl").read_bytes())
     import torch
 
+    if manifest["storage"] == "torchscript":
+        return torch.jit.load(folder / "model.ts", map_location="cpu").eval()
     module = torch.export.load(folder / "model.pt2").module()
     for part in module.modules():  # exported in evaluation mode; the flag is not kept
         part.training = False
