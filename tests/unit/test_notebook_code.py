@@ -13,13 +13,13 @@ import ekiben
 import numpy
 import pytest
 from ekiben import notebook_code
-from ekiben.capture import capture
+from ekiben.capture import capture, load_adapter
 from ekiben.code import cells, files, values
 from ekiben.code.names import needs
 from ekiben.code.walk import look
 from ekiben.errors import NotCarried, NotFound, UnsupportedSample
 from ekiben.notebook_code import Carried, Notebook, carry
-from ekiben.registry import framework_of
+from ekiben.registry import framework, framework_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -418,6 +418,25 @@ def test_objects_with_predict_and_closures_are_pickled_against_the_module(monkey
     assert proven(box) and box.predict(["dddd"]).outputs["predictions"] == [14]
     box = wrapped(notebook, notebook.namespace["closed"], texts, "closed", monkeypatch)
     assert proven(box) and box.predict(["dddd"]).outputs["predictions"] == [22]
+
+
+def test_tables_are_kept_without_a_pickle(tmp_path):
+    """Means and lookup tables are what a predict function holds most often."""
+    import pandas
+
+    adapter = load_adapter(framework("python"))
+    frame = pandas.DataFrame({"k": ["x", None], "v": [1.5, numpy.nan], "n": [1, 2]}, index=["p", "q"])
+    frame.index.name = "key"
+    for number, value in enumerate((frame, frame["v"], frame[["v", "n"]].mean(), frame.astype({"v": "float32"}))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        saved = framework("python").save(value, folder, None)
+        back = adapter.load(folder, {"storage": saved.storage, "options": saved.options})
+        assert saved.storage == "table" and back.equals(value) and type(back) is type(value)
+        assert back.index.name == value.index.name
+    (tmp_path / "dates").mkdir()
+    dates = pandas.Series(pandas.date_range("2024-01-01", periods=3))
+    assert framework("python").save(dates, tmp_path / "dates", None).storage == "cloudpickle"
 
 
 def test_a_function_of_one_row_is_told_how_to_map():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 import sys
 import types
 from operator import attrgetter
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ekiben.frameworks.pickles import pickled
+from ekiben.frameworks.python_adapter import table
 from ekiben.protocols import Description, Saved, lineage
 from ekiben.words import _
 
+#: A larger table as text would take longer than it is worth.
+_MOST_CELLS = 1_000_000
 _CALLS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
 
 
@@ -64,6 +68,10 @@ class Python:
 
             numpy.save(folder / "value.npy", model, allow_pickle=False)
             return Saved("npy", ("numpy",))
+        data = _table(model)
+        if data is not None:
+            (folder / "value.json").write_text(json.dumps(data), encoding="utf-8")
+            return Saved("table", ("pandas",))
         text = repr(model)
         if _plain(model) and _reads_back(text, model):
             (folder / "value.txt").write_text(text, encoding="utf-8")
@@ -93,6 +101,31 @@ def _numbers(value: Any) -> bool:
         f"{type(value).__module__}.{type(value).__name__}" == "numpy.ndarray"
         and value.dtype.kind in "biufcSUmM"
     )
+
+
+def _table(value: Any) -> dict[str, Any] | None:
+    """A pandas Series or DataFrame as JSON data, where that gives it back whole; else None."""
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    if kind not in ("pandas.Series", "pandas.DataFrame") or not 0 < value.size <= _MOST_CELLS:
+        return None
+    frame = value.to_frame("value") if kind == "pandas.Series" else value
+    data = {
+        "kind": kind.partition(".")[2],
+        "name": getattr(value, "name", None),
+        "columns": frame.columns.tolist(),
+        "columns_name": frame.columns.name,
+        "dtypes": [str(dtype) for dtype in frame.dtypes],
+        "index": frame.index.tolist(),
+        "index_dtype": str(frame.index.dtype),
+        "index_name": frame.index.name,
+        "data": [frame.iloc[:, place].tolist() for place in range(frame.shape[1])],
+    }
+    try:
+        back = table(json.loads(json.dumps(data)))
+        same = back.equals(value) and back.index.equals(value.index) and repr(back) == repr(value)
+    except (TypeError, ValueError, AttributeError, IndexError):  # dates, objects, several levels of names
+        return None
+    return data if same else None
 
 
 def _plain(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -18,11 +19,26 @@ def load(folder: Path, manifest: dict[str, Any]) -> Any:
         import numpy
 
         return numpy.load(folder / "value.npy", allow_pickle=False)
+    if storage == "table":
+        return table(json.loads((folder / "value.json").read_text(encoding="utf-8")))
     if storage == "literal":
         return ast.literal_eval((folder / "value.txt").read_text(encoding="utf-8"))
     import cloudpickle
 
     return cloudpickle.loads((folder / "model.pkl").read_bytes())
+
+
+def table(data: dict[str, Any]) -> Any:
+    """A pandas Series or DataFrame from its columns, types and names."""
+    import pandas
+
+    index = pandas.Index(data["index"], dtype=data["index_dtype"], name=data["index_name"])
+    parts = [pandas.Series(v, index=index, dtype=d) for v, d in zip(data["data"], data["dtypes"], strict=True)]
+    if data["kind"] == "Series":
+        return parts[0].rename(data["name"])
+    made = pandas.concat(parts, axis=1)
+    made.columns = pandas.Index(data["columns"], name=data["columns_name"])
+    return made
 
 
 def call(model: Any, data: Any) -> dict[str, Any]:
