@@ -26,6 +26,8 @@ from ekiben.words import _
 ROWS = 300
 #: Evidence is plain when answers are better by this much (balanced accuracy or R²) …
 _BETTER = 0.15
+#: and good in themselves, …
+_GOOD_ACCURACY, _GOOD_R2 = 0.8, 0.2
 #: … or when the recorded data fits this much better, and nearly wholly.
 _CLOSER, _CLOSE = 0.5, 0.9
 #: Data that fits what was recorded less than this is suspicious by itself.
@@ -44,9 +46,11 @@ class _Look:
     known: list[Named]
     truths: list[Any]
 
-    def evidence(self, model: Any, data: Any, inner: Any, fed: Any) -> tuple[float | None, float | None]:
-        """How well the answers are, and how well what reaches ``inner`` fits its records."""
-        return score(model, data, self.truths, self.about.classes), likeness(inner, fed)
+    def evidence(
+        self, model: Any, data: Any, inner: Any, fed: Any, *, fair: bool = True
+    ) -> tuple[float | None, float | None]:
+        """How good the answers are, and how well what reaches ``inner`` fits its records."""
+        return score(model, data, self.truths, self.about.classes, fair=fair), likeness(inner, fed)
 
     def names(self) -> dict[str, Any]:
         """The variables for a proposal's code."""
@@ -64,16 +68,24 @@ class _Tried:
     likeness: float | None
     rows: Any
 
-    def better(self, before: tuple[float | None, float | None]) -> bool:
-        """Whether the proposal beats the sample as it is, plainly."""
+    def better(self, before: tuple[float | None, float | None], good: float) -> bool:
+        """Whether the proposal beats the sample as it is, plainly; ``good`` is the score it must reach."""
         now, then = self.score, before[0]
         if now is not None and then is not None:
-            if now - then >= _BETTER and now > 0.2:
+            if now - then >= _BETTER and now >= good:
                 return True
             if then - now >= _BETTER:
                 return False
         near, far = self.likeness, before[1]
         return near is not None and far is not None and near >= _CLOSE and near - far >= _CLOSER
+
+    def likelier(self, before: tuple[float | None, float | None]) -> bool:
+        """Whether it beats the sample as it is, though not plainly."""
+        now, then = self.score, before[0]
+        if now is not None and then is not None:
+            return now - then >= _BETTER and now >= 0.2
+        near, far = self.likeness, before[1]
+        return near is not None and far is not None and near >= _CLOSE and near - far >= _BETTER
 
     def rank(self) -> tuple[float, float, bool, int]:
         """The better, the higher."""
@@ -225,13 +237,20 @@ def _suspicions(look: _Look) -> tuple[Finding, ...]:
     """Names and widths fit: what do the answers and the records say?"""
     if isinstance(look.part, list):
         return ()
-    before = look.evidence(look.model.value, look.part, look.model.value, look.part)
-    tried = [*_tried(look), *_tables_tried(look)]
-    for one in sorted(tried, key=_Tried.rank, reverse=True):
-        if one.better(before):
+    before = look.evidence(look.model.value, look.part, look.model.value, look.part, fair=False)
+    tried = [*_tried(look, seen=True), *_tables_tried(look)]
+    ranked = sorted(tried, key=_Tried.rank, reverse=True)
+    good = _GOOD_R2 if look.about.classes is None else _GOOD_ACCURACY
+    for one in ranked:
+        if one.better(before, good):
             raise _plain(look, before, one)
+    for one in ranked:
+        # A model that hardly learned anything gets better by chance, so this is no error.
+        if one.chain.imports and one.likelier(before):
+            told = _plain(look, before, one)
+            return (Finding("warning", told.message, told.remedy),)
     if before == (None, None):
-        twin = next((one for one in tried if one.chain.through and _is_a_variable(look, one)), None)
+        twin = next((one for one in tried if one.chain.through and _is_a_variable(look, one.rows)), None)
         if twin is not None:
             return (
                 Finding(
@@ -281,8 +300,12 @@ def _advice(one: _Tried) -> str:
     return _("Pass that one, if this is what you meant (trust_sample=True if not):")
 
 
-def _tried(look: _Look) -> Iterator[_Tried]:
-    """The proposals that run, with their evidence."""
+def _tried(look: _Look, *, seen: bool = False) -> Iterator[_Tried]:
+    """The proposals that run, with their evidence.
+
+    ``seen`` takes two transformers in a row only where the notebook holds what they make: there are many
+    pairs, and one of them may fit by chance.
+    """
     part = Named(look.sample.name, look.part)
     for chain in chains(look.known, look.model, part, look.about):
         made = chain.run(look.names())
@@ -292,6 +315,8 @@ def _tried(look: _Look) -> Iterator[_Tried]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fed = pipeline[:-1].transform(rows)
+        if seen and len(pipeline) > 2 and not _is_a_variable(look, fed):
+            continue
         right, alike = look.evidence(pipeline, rows, look.model.value, fed)
         yield _Tried(chain, right, alike, fed)
 
@@ -318,10 +343,10 @@ def _suits(look: _Look, table: Any) -> bool:
     return look.about.width is not None and table.shape[1] == look.about.width
 
 
-def _is_a_variable(look: _Look, one: _Tried) -> bool:
+def _is_a_variable(look: _Look, made: Any) -> bool:
     """Whether the notebook holds what the proposal makes of the sample."""
     return any(
-        _same(rows_of(entry.value, look.rows), one.rows) for entry in tables(look.known, look.sample.value)
+        _same(rows_of(entry.value, look.rows), made) for entry in tables(look.known, look.sample.value)
     )
 
 

@@ -27,8 +27,13 @@ def likeness(model: Any, data: Any) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
-def score(model: Any, data: Any, truths: list[Any], classes: tuple[Any, ...] | None) -> float | None:
+def score(
+    model: Any, data: Any, truths: list[Any], classes: tuple[Any, ...] | None, *, fair: bool = False
+) -> float | None:
     """How well the model's answers for ``data`` fit one of ``truths``: the best of them.
+
+    ``fair`` asks a regression for answers of the right size too: those of an underfitted model only get
+    better when they grow, whatever makes them grow.
 
     Balanced accuracy for a classifier (chance is one over the number of classes, whatever their shares),
     R² from -1 to 1 for a regression. None where it cannot answer or no truth is known.
@@ -46,7 +51,8 @@ def score(model: Any, data: Any, truths: list[Any], classes: tuple[Any, ...] | N
     if answers.ndim != 1:
         return None
     if classes is None:
-        return max(_r2(numpy, truth, answers) for truth in truths)
+        found = [_r2(truth, answers) for truth in truths if not fair or _sized(truth, answers)]
+        return max(found, default=None)
     return max(_balanced(numpy, truth, answers) for truth in truths)
 
 
@@ -55,7 +61,14 @@ def _balanced(numpy: Any, truth: Any, answers: Any) -> float:
     return float(numpy.mean([(answers[truth == label] == label).mean() for label in known]))
 
 
-def _r2(numpy: Any, truth: Any, answers: Any) -> float:
+def _sized(truth: Any, answers: Any) -> bool:
+    """Whether the answers are neither too small nor too large everywhere."""
+    own = float(((answers - answers.mean()) ** 2).sum())
+    both = float(((answers - answers.mean()) * (truth - truth.mean())).sum())
+    return own > 0 and 0.6 < both / own < 1.7
+
+
+def _r2(truth: Any, answers: Any) -> float:
     spread = float(((truth - truth.mean()) ** 2).sum())
     if spread == 0:
         return -1.0
