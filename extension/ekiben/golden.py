@@ -36,8 +36,7 @@ def choose(
             break
     wanted = list(dict.fromkeys(wanted))[:MOST_EXTREMES]
     wanted.extend(_one_a_class(data, call))
-    spare = list(range(len(data)))
-    random.Random(0).shuffle(spare)
+    spare = random.Random(0).sample(range(len(data)), min(len(data), 2 * MOST))
     numbers = math.prod(fields[0].shape) if form == "tensor" else len(fields)
     most = max(FEWEST, min(MOST, MOST_NUMBERS // max(1, numbers)))
     chosen = list(dict.fromkeys([*wanted, *spare]))[: min(most, len(data))]

@@ -32,9 +32,9 @@ export interface Finding {
  * and JSON Schema need. `shape` is that of one row's value: `()` is a scalar, `(3,)` three
  * numbers. `minimum` and `maximum` are seen values (ISO 8601 text for datetimes).
  * `categories` are the values that are allowed; `all_categories` those of a pandas categorical
- * dtype in its own order, seen or not. `counts` is a histogram of the sample: 16 equal bins from
- * minimum to maximum, or one count a category. `missing` is `nan` where an object column keeps
- * its gaps as NaN and not as None.
+ * dtype in its own order, seen or not. `counts` is a histogram of the sample (of more than 100,000
+ * rows, of every k-th): 16 equal bins from minimum to maximum, or one count a category. `missing`
+ * is `nan` where an object column keeps its gaps as NaN and not as None.
  */
 export interface Field {
   readonly name: string;

@@ -168,7 +168,7 @@ def test_a_tampered_golden_example_is_told_with_both_answers(box, server):
     answers = {**golden.answers, "predictions": [*golden.answers["predictions"]]}
     answers["predictions"][3] = other
     handle = service.RunningServer(server.record)
-    handle._contract = replace(box.contract, golden=replace(golden, answers=answers))
+    handle._contract = replace(box.model.contract, golden=replace(golden, answers=answers))
     with pytest.raises(ReplayMismatch, match="1 of 48") as caught:
         handle.replay()
     entry = caught.value.replay.mismatches[0]
