@@ -26,8 +26,9 @@ from typing import Any
 from ekiben.code import cells, files
 from ekiben.code.local import with_imports
 from ekiben.code.names import imported
+from ekiben.code.parts import Part, ordered, without_idle_imports
 from ekiben.code.render import module_text
-from ekiben.code.slicing import Part, Slicer, ordered, without_idle_imports
+from ekiben.code.slicing import Slicer
 from ekiben.errors import EkibenError, NotCarried
 from ekiben.protocols import Saved
 from ekiben.records import Finding, Piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ekiben.code.slicing import Part
+from ekiben.code.parts import Part
 
 HEAD = '"""What the model needs of the notebook\'s own code, and nothing else. Taken by ekiben."""\n'
 KEPT = '''

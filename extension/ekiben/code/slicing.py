@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import ast
 import builtins
-import dis
-import functools
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from ekiben.code import cells, values
 from ekiben.code.cells import Definition, History
 from ekiben.code.local import is_local
+from ekiben.code.matching import core, definition_of, globals_of, matching
 from ekiben.code.names import needs
+from ekiben.code.parts import FIRST, Part
 from ekiben.code.walk import Found, look
 from ekiben.errors import NotCarried
 from ekiben.words import _
 
-Order = tuple[int, int, int]
 _MISSING = object()
-#: Where pieces without a place of their own go: after all imports, before all cells.
-_FIRST: Order = (-1, 0, 0)
 _SHELL = ("display", "get_ipython")
-
-
-@dataclass
-class Part:
-    """One piece of the module. ``text`` is empty for an object that is kept in a file."""
-
-    name: str
-    kind: str
-    how: str
-    order: Order
-    text: str
-    place: str = ""
-    note: str = ""
-    first: set[str] = field(default_factory=set)
-    later: set[str] = field(default_factory=set)
-    value: Any = None
 
 
 class Slicer:
@@ -101,7 +81,7 @@ class Slicer:
                 self._take(name, thing, definition)
                 return str(name)
         if isinstance(thing, types.FunctionType) and thing.__closure__:
-            for name in _globals_of(thing.__code__):
+            for name in globals_of(thing.__code__):
                 self.need(name, thing.__qualname__, where)
             return ""
         latest = self.history.latest(thing.__name__)
@@ -134,9 +114,9 @@ class Slicer:
         if self._imported(name, value):
             return
         latest = self.history.latest(name)
-        core = _core(value)
-        if isinstance(core, (types.FunctionType, type)) and self.own(core):
-            definition = self._definition(name, core)
+        inner = core(value)
+        if isinstance(inner, (types.FunctionType, type)) and self.own(inner):
+            definition = self._definition(name, inner)
             if definition is not None:
                 self._take(name, value, definition)
                 return
@@ -175,7 +155,7 @@ class Slicer:
         if assigned:
             self.need(assigned[0], assigned[0], "")
             return assigned[0]
-        found = self._matching(self.history.lambdas, thing)
+        found = matching(self.history.lambdas, thing)
         if found is None or thing.__closure__:
             return ""
         number = 1
@@ -231,12 +211,12 @@ class Slicer:
             self._refuse(name, sys.modules.get(module), name, definition.place if definition else "")
         self.modules.add(module)
         key = name if name not in self.parts else text
-        order = definition.order if definition else _FIRST
+        order = definition.order if definition else FIRST
         if not any(part.text == text for part in self.parts.values()):
             self.parts[key] = Part(name, "import", "source", order, text, definition.place if definition else "")
 
     def _value(self, name: str, value: Any, latest: Definition | None, user: str, where: str) -> None:
-        order, place = (latest.order, latest.place) if latest else (_FIRST, "")
+        order, place = (latest.order, latest.place) if latest else (FIRST, "")
         node = latest.node if latest else ast.Pass()
         part = Part(name, "constant", "source", order, latest.text if latest else "", place, value=value)
         made_here = isinstance(value, (types.FunctionType, type)) and self.own(value)
@@ -247,7 +227,7 @@ class Slicer:
             for module in values.modules_of(text):
                 self._add_import(module, module, f"import {module}", None)
             self.parts[name] = part
-        elif (isinstance(value, type) if made_here else _steady_kind(value)) and values.steady(node, self.namespace):
+        elif (isinstance(value, type) if made_here else values.lasting(value)) and values.steady(node, self.namespace):
             self._add(part)
         else:
             part.kind, part.how, part.text = "object", "kept", ""
@@ -269,26 +249,7 @@ class Slicer:
     # Finding the definition that is live
 
     def _definition(self, name: str, thing: Any) -> Definition | None:
-        """The last executed definition of ``name`` that is the live object's, or None."""
-        known = self.history.bindings.get(name, ())
-        if isinstance(thing, type):
-            classes = [entry for entry in known if isinstance(entry.node, ast.ClassDef)]
-            return next((entry for entry in reversed(classes) if _same_class(entry, thing, self.namespace)), None)
-        assigned = [entry for entry in known if isinstance(entry.value, ast.Lambda)]
-        defined = [entry for entry in known if isinstance(entry.node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-        decorated = [entry for entry in defined if getattr(entry.node, "decorator_list", ())]
-        found = self._matching([*assigned, *defined], thing)
-        for layer in _layers(thing) if found is None and decorated else ():
-            found = found or self._matching(decorated, layer)
-        return found
-
-    def _matching(self, known: Iterable[Definition], thing: types.FunctionType) -> Definition | None:
-        if thing.__closure__:
-            return None  # it holds values of the function that made it
-        for entry in sorted(known, key=lambda entry: entry.order, reverse=True):
-            if any(cells.same(code, thing.__code__) for code in cells.compiled(entry, thing.__code__.co_flags)):
-                return entry
-        return None
+        return definition_of(self.history.bindings.get(name, ()), thing, self.namespace)
 
     def _refuse(self, name: str, value: Any, user: str, where: str) -> None:
         reason, remedy = values.stuck(value) or (_("a part of the notebook itself"), "")
@@ -312,144 +273,6 @@ class Slicer:
             if value is item and latest is not None:
                 return latest.place
         return ""
-
-
-def without_idle_imports(parts: Mapping[str, Part], dotted: set[str]) -> dict[str, Part]:
-    """Parts less the submodules that nothing names: of ``import xml.dom, xml.sax`` one may be enough."""
-    used: dict[str, Part] = {}
-    for key, part in parts.items():
-        module = part.text.removeprefix("import ") if part.kind == "import" else ""
-        idle = "." in module and " " not in module and module not in dotted
-        others = [other for other in parts.values() if other is not part and other.name == part.name]
-        if not (idle and any(other.text.removeprefix("import ") in (part.name, *dotted) for other in others)):
-            used[key] = part
-    return used
-
-
-def ordered(parts: Mapping[str, Part]) -> list[Part]:
-    """Parts in order of definition, each after what it needs when it is run."""
-    done: dict[str, Part] = {}
-    busy: set[str] = set()
-    by_place = sorted(parts, key=lambda name: (parts[name].kind != "import", parts[name].order, name))
-
-    def put(name: str, all_of_it: bool) -> None:
-        if name in done or name in busy or name not in parts:
-            return
-        busy.add(name)
-        part = parts[name]
-        wanted = part.first | (part.later if all_of_it else set())
-        for needed in sorted(wanted, key=lambda entry: parts[entry].order if entry in parts else _FIRST):
-            put(needed, True)  # what is run now may call all that it knows
-        busy.discard(name)
-        done.setdefault(name, part)
-
-    for name in by_place:
-        put(name, False)
-    return list(done.values())
-
-
-def _core(value: Any) -> Any:
-    """The function beneath a decorator's object that tells of it, such as lru_cache's."""
-    if isinstance(value, (types.FunctionType, type)):
-        return value
-    state = getattr(type(value), "__dictoffset__", 0) and getattr(value, "__dict__", None)
-    inside = state.get("__wrapped__") if isinstance(state, dict) else None
-    return inside if isinstance(inside, types.FunctionType) else value
-
-
-def _unwrapped(thing: types.FunctionType) -> types.FunctionType:
-    """The function that the cell wrote, beneath decorators that tell of it."""
-    while isinstance(getattr(thing, "__wrapped__", None), types.FunctionType):
-        thing = thing.__wrapped__  # type: ignore[attr-defined]
-    return thing
-
-
-def _layers(thing: types.FunctionType) -> list[types.FunctionType]:
-    """The functions beneath decorators, whether these tell of them (``__wrapped__``) or only hold them."""
-    found: list[types.FunctionType] = []
-    waiting: list[Any] = [thing]
-    while waiting and len(found) < 20:
-        layer = waiting.pop(0)
-        if not isinstance(layer, types.FunctionType) or layer in found:
-            continue
-        found.append(layer)
-        waiting.append(getattr(layer, "__wrapped__", None))
-        for cell in layer.__closure__ or ():
-            try:
-                waiting.append(cell.cell_contents)
-            except ValueError:  # not bound yet
-                continue
-    return found
-
-
-def _globals_of(code: types.CodeType) -> list[str]:
-    found = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    return list(dict.fromkeys([*found, *(name for part in cells.inner(code) for name in _globals_of(part))]))
-
-
-def _same_class(entry: Definition, live: type, namespace: Mapping[str, Any]) -> bool:
-    node = entry.node
-    if not isinstance(node, ast.ClassDef):
-        return False
-    methods = _methods(live, namespace)
-    flags = next((method.__code__.co_flags for _name, method in methods), 0)
-    written = [code for made in cells.compiled(entry, flags) for code in cells.inner(made)]
-    bound = {target.id for statement in node.body if isinstance(statement, ast.Assign)
-             for target in statement.targets if isinstance(target, ast.Name)}  # fmt: skip
-    for name, method in methods:
-        if name not in bound and not any(cells.same(one, method.__code__) for one in written):
-            return False
-    for statement in node.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if statement.name not in vars(live) and not statement.name.startswith("__"):
-                return False
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name = statement.targets[0].id
-            if name in vars(live) and not _fits(statement.value, vars(live)[name]):
-                return False
-    return True
-
-
-def _fits(node: ast.expr, live: Any) -> bool:
-    """Whether a class's written constant is the live one; what is no literal is not judged."""
-    if values.literal(live) is None:
-        return True
-    try:
-        return values.literal(ast.literal_eval(node)) == values.literal(live)
-    except (ValueError, TypeError, SyntaxError):
-        return True
-
-
-def _methods(live: type, namespace: Mapping[str, Any]) -> list[tuple[str, types.FunctionType]]:
-    """The notebook's functions among a class's members, by name."""
-    found = []
-    for name, member in vars(live).items():
-        inside = (member, getattr(member, "__func__", None), getattr(member, "fget", None),
-                  getattr(member, "fset", None), getattr(member, "func", None))  # fmt: skip
-        for function in inside:
-            if isinstance(function, types.FunctionType):
-                plain = _unwrapped(function)
-                written = not plain.__code__.co_filename.startswith("<string>")
-                if plain.__globals__ is namespace and written:
-                    found.append((name, plain))
-    return found
-
-
-def _steady_kind(value: Any) -> bool:
-    """Kinds whose values do not change, so that their assignment can be run again."""
-    import logging
-    import re
-
-    known: Callable[[Any], bool] = functools.partial(_is_one_of, kinds=(
-        "datetime.", "decimal.", "fractions.", "operator.", "typing.", "pathlib.", "numpy.dtype", "numpy.ufunc",
-    ))  # fmt: skip
-    if isinstance(value, (re.Pattern, logging.Logger, functools.partial, types.MethodType, range, slice)):
-        return True
-    return (callable(value) and type(value).__name__ in ("ufunc", "builtin_function_or_method", "function")) or known(value)
-
-
-def _is_one_of(value: Any, kinds: tuple[str, ...]) -> bool:
-    return f"{type(value).__module__}.{type(value).__qualname__}".startswith(kinds)
 
 
 def _both(place: str, user: str, where: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
+import logging
 import math
 import re
 import socket
 import sys
 import threading
 import types
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
@@ -223,3 +226,17 @@ def _called(node: ast.expr, namespace: Any) -> str:
     for word in reversed(words):
         found = getattr(found, word, None) if isinstance(found, (types.ModuleType, type)) else None
     return f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
+
+
+def lasting(value: Any) -> bool:
+    """Kinds whose values do not change, so that their assignment can be run again."""
+    known: Callable[[Any], bool] = functools.partial(_is_one_of, kinds=(
+        "datetime.", "decimal.", "fractions.", "operator.", "typing.", "pathlib.", "numpy.dtype", "numpy.ufunc",
+    ))  # fmt: skip
+    if isinstance(value, (re.Pattern, logging.Logger, functools.partial, types.MethodType, range, slice)):
+        return True
+    return (callable(value) and type(value).__name__ in ("ufunc", "builtin_function_or_method", "function")) or known(value)
+
+
+def _is_one_of(value: Any, kinds: tuple[str, ...]) -> bool:
+    return f"{type(value).__module__}.{type(value).__qualname__}".startswith(kinds)
