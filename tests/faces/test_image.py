@@ -107,7 +107,7 @@ def proven(container_rig: Rig, iris_box: Box) -> Iterator[tuple[image.BuiltImage
     """A proven image, built as a job, with the job as it was shown on the way."""
     shown: list[Job] = []
     built = image.build_job(
-        iris_box.model.tag, "ekiben-test/iris:1", engine=container_rig.engine, show=shown.append
+        iris_box.model.tag, "ekiben-test/iris:1", engine=container_rig.engine, fresh=True, show=shown.append
     )
     yield built, shown
     built.remove()
@@ -123,6 +123,8 @@ def test_a_build_is_shown_step_by_step_and_proven(
     golden = len(iris_box.contract.golden.rows)
     assert built.replay is not None
     assert (built.replay.station, built.replay.rows, built.replay.passed) == ("image", golden, True)
+    assert built.environment is not None and built.environment.passed
+    assert any("fresh environment" in job.message for job in shown)
     assert built.record.digest.startswith("sha256:")
     assert built.record.model == iris_box.model.tag
     # Lean: no compiler, no git. With them it is over 1,300 MB.
