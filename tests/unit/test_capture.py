@@ -150,6 +150,7 @@ def test_writing_never_overwrites_a_strangers_folder(captured, tmp_path):
     assert write(render(captured[0]), tmp_path / "service") == written
 
 
+@pytest.mark.slow
 def test_the_projects_own_test_passes_where_ekiben_is_not(captured, tmp_path):
     """By hand, without ekiben: importing it is made to fail."""
     folder = Path(write(render(captured[0]), tmp_path / "service").folder)

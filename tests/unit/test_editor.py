@@ -42,6 +42,7 @@ def test_a_range_is_edited_and_kept(box):
     box.contract.rules(outside="warn")
 
 
+@pytest.mark.slow
 def test_a_running_service_takes_the_edited_contract(box):
     box.contract.field("city").categories(["Lima", "Oslo", "京都", "Rome"])
     with box.serve() as server:

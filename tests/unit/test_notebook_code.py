@@ -359,6 +359,7 @@ def wrapped(notebook: Notebook, model: object, sample: object, name: str, monkey
     return ekiben.wrap(model, sample, name=name, **options)
 
 
+@pytest.mark.slow
 def test_a_pipeline_with_user_classes_functions_and_lambdas_stays_safe(square, monkeypatch):
     notebook = ran(
         "import numpy as np\nfrom sklearn.base import BaseEstimator, TransformerMixin\nSHIFT = np.array([1.0, 2.0, 3.0])",
@@ -381,6 +382,7 @@ def test_a_pipeline_with_user_classes_functions_and_lambdas_stays_safe(square, m
     assert ekiben.open_box(box.model.tag).predict(X[:3]).outputs == box.predict(X[:3]).outputs
 
 
+@pytest.mark.slow
 def test_a_function_with_live_objects_and_a_file(square, monkeypatch, tmp_path):
     X, y = square
     (tmp_path / "weights.json").write_text(json.dumps([1.0, 2.0]))

@@ -56,6 +56,7 @@ def test_text_categories_answer_over_http_exactly_as_in_the_kernel(box, server):
     assert box.try_rows([box.contract.golden.rows[0]]).through == server.url
 
 
+@pytest.mark.slow
 def test_wrapped_iris_answers_over_http_exactly_as_in_the_kernel():
     model, X = iris()
     with ekiben.wrap(model, X, name="iris").serve() as server:
