@@ -23,7 +23,10 @@ def likeness(model: Any, data: Any) -> float | None:
 
     None where it recorded nothing that can be compared.
     """
-    scores = [score for score in _scores(model, data) if score == score]
+    try:
+        scores = [score for score in _scores(model, data) if score == score]
+    except Exception:  # noqa: BLE001 - what libraries keep for themselves changes its shape; no evidence then
+        return None
     return sum(scores) / len(scores) if scores else None
 
 
@@ -48,6 +51,8 @@ def score(
             answers = numpy.asarray(model.predict(data))
     except Exception:  # noqa: BLE001 - a model may raise anything on data that does not fit it
         return None
+    if answers.ndim == 2 and answers.shape[1] == 1:
+        answers = answers[:, 0]
     if answers.ndim != 1:
         return None
     if classes is None:
@@ -150,6 +155,12 @@ def _cuts(model: Any) -> dict[int, list[float]]:
     bins = getattr(getattr(model, "_bin_mapper", None), "bin_thresholds_", None)
     if bins is not None:
         return {feature: list(edges) for feature, edges in enumerate(bins)}
+    if hasattr(model, "get_borders"):
+        return {int(feature): list(edges) for feature, edges in model.get_borders().items()}
+    if hasattr(model, "booster_"):
+        infos = model.booster_.dump_model(num_iteration=1)["feature_infos"]
+        names = list(model.booster_.feature_name())
+        return {names.index(name): [told["min_value"], told["max_value"]] for name, told in infos.items()}
     if hasattr(model, "get_booster"):
         names = list(getattr(model, "feature_names_in_", ()))
         for text in model.get_booster().get_dump()[:_TREES]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from ekiben.bridge import check
 from ekiben.errors import SampleMismatch
 from ekiben.frameworks.sklearn import Sklearn
+from ekiben.registry import framework_for
 from models import applicants, diabetes, iris, people
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, load_wine
@@ -100,6 +102,27 @@ def test_a_forgotten_scaler(wine, model, with_target):
     pipeline, sample = joined(error, **known)
     assert sample is X
     assert (pipeline.predict(X) == model.predict(known["X_scaled"])).all()
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost"])
+def test_boosted_trees_keep_what_they_saw(wine, library):
+    X, y = wine
+    names = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier", "catboost": "CatBoostClassifier"}
+    quiet: dict[str, Any] = {
+        "catboost": {"verbose": 0, "allow_writing_files": False},
+        "lightgbm": {"verbose": -1},
+    }
+    kind = getattr(importlib.import_module(library), names[library])
+    scaler = StandardScaler().fit(X)
+    known = {"X": X, "scaler": scaler}
+    for rows, fits in ((X, True), (scaler.transform(X), False)):
+        clf = kind(n_estimators=10, **quiet.get(library, {})).fit(rows, y)
+        about = framework_for(clf).describe(clf)
+        if fits:
+            assert check(clf, X, about, {**known, "clf": clf}) == ()
+            continue
+        with pytest.raises(SampleMismatch, match="clf was fitted on what scaler makes of X"):
+            check(clf, X, about, {**known, "clf": clf})
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
