@@ -27,7 +27,7 @@ USER, GROUP = 1000, 0
 HOME = "home/ekiben"
 STORE = f"{HOME}/bentoml"
 #: What BentoML looks for in its home; it cannot make them where the image is read-only.
-_ROOMS = ("bentos", "models", "tmp")
+_ROOMS = ("bentos", "envs", "models", "tmp")
 _LEFT_OUT = {"README.md", "test_golden.py", "bentofile.yaml"}
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 
@@ -85,7 +85,7 @@ def code_layer(of: Subject, python: str, tick: Callable[[], None]) -> Stored:
     contents = {path: (of.project / path).read_bytes() for path in of.files}
     same = python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
     hashes = [(path, hashlib.sha256(text).hexdigest()) for path, text in contents.items()]
-    key = layers.key_of("code", hashes, same and sys.version)
+    key = layers.key_of("code", hashes, _ROOMS, same and sys.version)
     found = layers.known(key)
     if found is not None:
         return found
