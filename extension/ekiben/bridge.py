@@ -9,88 +9,23 @@ where the evidence is plain; what is merely suspicious is a finding.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from ekiben.candidates import Named, label_encoders, name_of, tables, targets, variables
 from ekiben.canonical import canonical, rows_of
-from ekiben.chains import Chain, chains
 from ekiben.errors import SampleMismatch
-from ekiben.evidence import likeness, score
+from ekiben.proposals import Look, Tried, is_a_variable, pipelines_tried, suits, tables_tried
 from ekiben.protocols import Description
 from ekiben.records import Finding
 from ekiben.words import _
 
 #: Rows of the sample that are looked at.
 ROWS = 300
-#: Evidence is plain when answers are better by this much (balanced accuracy or R²) …
-_BETTER = 0.15
-#: and good in themselves, …
+#: A score that is good in itself: balanced accuracy, R².
 _GOOD_ACCURACY, _GOOD_R2 = 0.8, 0.2
-#: … or when the recorded data fits this much better, and nearly wholly.
-_CLOSER, _CLOSE = 0.5, 0.9
 #: Data that fits what was recorded less than this is suspicious by itself.
 _FAR = 0.3
-
-
-@dataclass(frozen=True)
-class _Look:
-    """One check: the model, a part of the sample and what is known about them."""
-
-    model: Named
-    sample: Named
-    part: Any
-    rows: list[int]
-    about: Description
-    known: list[Named]
-    truths: list[Any]
-
-    def evidence(
-        self, model: Any, data: Any, inner: Any, fed: Any, *, fair: bool = True
-    ) -> tuple[float | None, float | None]:
-        """How good the answers are, and how well what reaches ``inner`` fits its records."""
-        return score(model, data, self.truths, self.about.classes, fair=fair), likeness(inner, fed)
-
-    def names(self) -> dict[str, Any]:
-        """The variables for a proposal's code."""
-        return {
-            **{e.name: e.value for e in self.known},
-            self.model.name: self.model.value,
-            self.sample.name: self.part,
-        }
-
-
-@dataclass(frozen=True)
-class _Tried:
-    chain: Chain
-    score: float | None
-    likeness: float | None
-    rows: Any
-
-    def better(self, before: tuple[float | None, float | None], good: float) -> bool:
-        """Whether the proposal beats the sample as it is, plainly; ``good`` is the score it must reach."""
-        now, then = self.score, before[0]
-        if now is not None and then is not None:
-            if now - then >= _BETTER and now >= good:
-                return True
-            if then - now >= _BETTER:
-                return False
-        near, far = self.likeness, before[1]
-        return near is not None and far is not None and near >= _CLOSE and near - far >= _CLOSER
-
-    def likelier(self, before: tuple[float | None, float | None]) -> bool:
-        """Whether it beats the sample as it is, though not plainly."""
-        now, then = self.score, before[0]
-        if now is not None and then is not None:
-            return now - then >= _BETTER and now >= 0.2
-        near, far = self.likeness, before[1]
-        return near is not None and far is not None and near >= _CLOSE and near - far >= _BETTER
-
-    def rank(self) -> tuple[float, float, bool, int]:
-        """The better, the higher."""
-        made = bool(self.chain.imports)  # a Pipeline serves raw rows; another table asks callers for them
-        return (round(self.score or 0.0, 2), round(self.likeness or 0.0, 2), made, -len(self.chain.through))
 
 
 def check(model: Any, sample: Any, about: Description, namespace: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -111,7 +46,7 @@ def check(model: Any, sample: Any, about: Description, namespace: Mapping[str, A
     if form not in ("table", "array", "texts"):
         return findings
     rows = sorted({int(k * len(data) / min(ROWS, len(data))) for k in range(min(ROWS, len(data)))})
-    look = _Look(
+    look = Look(
         named,
         Named(name_of(sample, known, "X"), sample),
         rows_of(data, rows),
@@ -127,7 +62,7 @@ def check(model: Any, sample: Any, about: Description, namespace: Mapping[str, A
     return (*findings, *_suspicions(look))
 
 
-def _check_order(look: _Look) -> None:
+def _check_order(look: Look) -> None:
     columns, given = look.about.columns, getattr(look.part, "columns", None)
     if (
         columns is None
@@ -144,7 +79,7 @@ def _check_order(look: _Look) -> None:
     )
 
 
-def _trouble(look: _Look) -> str:
+def _trouble(look: Look) -> str:
     """Why the model cannot take the sample as it is; empty where it can."""
     columns = getattr(look.part, "columns", None)
     if columns is not None and look.about.columns:
@@ -176,21 +111,21 @@ def _trouble(look: _Look) -> str:
     return ""
 
 
-def _texts(look: _Look) -> list[str]:
+def _texts(look: Look) -> list[str]:
     """The columns of a frame that are neither numbers nor times."""
     columns: Any = getattr(look.part, "columns", ())
     return [str(name) for name in columns if getattr(look.part[name].dtype, "kind", "O") not in "iufbMm"]
 
 
-def _misfit(look: _Look, trouble: str) -> SampleMismatch | None:
+def _misfit(look: Look, trouble: str) -> SampleMismatch | None:
     """The error with the way out, where there is one."""
-    tried = sorted(_tried(look), key=_Tried.rank, reverse=True)
+    tried = sorted(pipelines_tried(look), key=Tried.rank, reverse=True)
     for one in tried:
         if not one.chain.sure and one.score is None and one.likeness is None:
             continue  # one of two orders, and nothing tells which
         return _proposed(look, trouble, one, len(tried))
     for entry in tables(look.known, look.sample.value):
-        if _suits(look, entry.value):
+        if suits(look, entry.value):
             return SampleMismatch(
                 trouble + " " + _("{name} fits it.", name=entry.name),
                 where=look.sample.name,
@@ -205,7 +140,7 @@ def _misfit(look: _Look, trouble: str) -> SampleMismatch | None:
     return None
 
 
-def _proposed(look: _Look, what: str, one: _Tried, count: int) -> SampleMismatch:
+def _proposed(look: Look, what: str, one: Tried, count: int) -> SampleMismatch:
     told = [what]
     if one.chain.through:
         told.append(_("{names} would bridge the gap.", names=" → ".join(one.chain.through)))
@@ -216,7 +151,7 @@ def _proposed(look: _Look, what: str, one: _Tried, count: int) -> SampleMismatch
     return SampleMismatch(" ".join(told), where=look.sample.name, remedy=_advice(one), code=one.chain.code())
 
 
-def _unaided(look: _Look) -> str:
+def _unaided(look: Look) -> str:
     """What helps where the notebook has nothing that does."""
     wanted = look.about.columns or ()
     texts = [name for name in _texts(look) if name not in wanted] or _texts(look)
@@ -233,13 +168,13 @@ def _unaided(look: _Look) -> str:
     )
 
 
-def _suspicions(look: _Look) -> tuple[Finding, ...]:
+def _suspicions(look: Look) -> tuple[Finding, ...]:
     """Names and widths fit: what do the answers and the records say?"""
     if isinstance(look.part, list):
         return ()
     before = look.evidence(look.model.value, look.part, look.model.value, look.part, fair=False)
-    tried = [*_tried(look, seen=True), *_tables_tried(look)]
-    ranked = sorted(tried, key=_Tried.rank, reverse=True)
+    tried = [*pipelines_tried(look, seen=True), *tables_tried(look)]
+    ranked = sorted(tried, key=Tried.rank, reverse=True)
     good = _GOOD_R2 if look.about.classes is None else _GOOD_ACCURACY
     for one in ranked:
         if one.better(before, good):
@@ -250,7 +185,7 @@ def _suspicions(look: _Look) -> tuple[Finding, ...]:
             told = _plain(look, before, one)
             return (Finding("warning", told.message, told.remedy),)
     if before == (None, None):
-        twin = next((one for one in tried if one.chain.through and _is_a_variable(look, one.rows)), None)
+        twin = next((one for one in tried if one.chain.through and is_a_variable(look, one.rows)), None)
         if twin is not None:
             return (
                 Finding(
@@ -278,7 +213,7 @@ def _suspicions(look: _Look) -> tuple[Finding, ...]:
     return ()
 
 
-def _plain(look: _Look, before: tuple[float | None, float | None], one: _Tried) -> SampleMismatch:
+def _plain(look: Look, before: tuple[float | None, float | None], one: Tried) -> SampleMismatch:
     if one.chain.through:
         what = _("{model} was fitted on what {names} makes of {sample}, not on {sample}.",
                  model=look.model.name, names=" → ".join(one.chain.through), sample=look.sample.name)  # fmt: skip
@@ -294,74 +229,13 @@ def _plain(look: _Look, before: tuple[float | None, float | None], one: _Tried) 
     return SampleMismatch(what, where=look.sample.name, remedy=_advice(one), code=one.chain.code())
 
 
-def _advice(one: _Tried) -> str:
+def _advice(one: Tried) -> str:
     if one.chain.imports:
         return _("Wrap the Pipeline that joins them, if this is what you meant (trust_sample=True if not):")
     return _("Pass that one, if this is what you meant (trust_sample=True if not):")
 
 
-def _tried(look: _Look, *, seen: bool = False) -> Iterator[_Tried]:
-    """The proposals that run, with their evidence.
-
-    ``seen`` takes two transformers in a row only where the notebook holds what they make: there are many
-    pairs, and one of them may fit by chance.
-    """
-    part = Named(look.sample.name, look.part)
-    for chain in chains(look.known, look.model, part, look.about):
-        made = chain.run(look.names())
-        if made is None:
-            continue
-        pipeline, rows = made
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fed = pipeline[:-1].transform(rows)
-        if seen and len(pipeline) > 2 and not _is_a_variable(look, fed):
-            continue
-        right, alike = look.evidence(pipeline, rows, look.model.value, fed)
-        yield _Tried(chain, right, alike, fed)
-
-
-def _tables_tried(look: _Look) -> Iterator[_Tried]:
-    """Other tables of the same rows that fit by name and width, and the sample's columns in their orders."""
-    for entry in tables(look.known, look.sample.value):
-        if not _suits(look, entry.value):
-            continue
-        expression, rows = entry.name, rows_of(entry.value, look.rows)
-        given, wanted = getattr(look.part, "columns", None), getattr(entry.value, "columns", None)
-        if given is not None and wanted is not None and sorted(map(str, given)) == sorted(map(str, wanted)):
-            swapped = list(given) != list(wanted)
-            if swapped and _same(look.part[list(wanted)], rows):
-                expression = f"{look.sample.name}[{list(wanted)!r}]"
-        right, alike = look.evidence(look.model.value, rows, look.model.value, rows)
-        yield _Tried(Chain((), (), (), look.model.name, expression), right, alike, rows)
-
-
-def _suits(look: _Look, table: Any) -> bool:
-    columns = getattr(table, "columns", None)
-    if look.about.columns is not None and columns is not None:
-        return list(map(str, columns)) == list(look.about.columns)
-    return look.about.width is not None and table.shape[1] == look.about.width
-
-
-def _is_a_variable(look: _Look, made: Any) -> bool:
-    """Whether the notebook holds what the proposal makes of the sample."""
-    return any(
-        _same(rows_of(entry.value, look.rows), made) for entry in tables(look.known, look.sample.value)
-    )
-
-
-def _same(one: Any, other: Any) -> bool:
-    import numpy
-
-    a, b = numpy.asarray(one), numpy.asarray(other.toarray() if hasattr(other, "toarray") else other)
-    if a.shape != b.shape:
-        return False
-    if a.dtype.kind in "iufb" and b.dtype.kind in "iufb":
-        return bool(numpy.allclose(a, b, equal_nan=True))
-    return bool((a == b).all())
-
-
-def _measure(look: _Look) -> str:
+def _measure(look: Look) -> str:
     return "R²" if look.about.classes is None else _("balanced accuracy")
 
 
