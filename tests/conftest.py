@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rig import container_rig  # noqa: F401 - a fixture for all folders
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MARK = "EKIBEN_TEST_SESSION"

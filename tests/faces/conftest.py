@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - jp_fetch and what it stands on
-from rig import container_rig  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from ekiben.box import Box

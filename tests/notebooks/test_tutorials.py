@@ -10,7 +10,9 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
+from ekiben import image as images
 from ekiben import service
+from rig import Rig
 
 pytestmark = pytest.mark.papermill
 
@@ -60,6 +62,19 @@ def test_without_an_engine_everything_but_the_image_is_proven(repository, tmp_pa
     assert shown["verify"].count("48/48") >= 2
     assert "✗" not in shown["verify"]
     assert not service.running()
+
+
+@pytest.mark.container
+@pytest.mark.slow
+def test_with_an_engine_the_image_is_built_and_proven(repository, tmp_path, container_rig: Rig):
+    """The whole tutorial, to a container that answers as the notebook did."""
+    name = "ekiben-test/tutorial:1"
+    shown = run(repository, tmp_path, image_name=name, base_image=container_rig.base)
+    assert f"<ekiben image {name}" in shown["build"] or name in shown["build"]
+    assert shown["verify"].count("48/48") >= 3
+    assert "✗" not in shown["verify"]
+    assert container_rig.containers() == ""
+    images.BuiltImage(next(image for image in images.images() if name in image.reference)).remove()
 
 
 def test_the_form_is_a_table_where_no_script_runs(repository, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
+import nbformat
 import pytest
 from ekiben import service
 from playwright.sync_api import expect
@@ -13,6 +14,9 @@ pytestmark = pytest.mark.browser
 
 TUTORIAL = "01-first-service.ipynb"
 PARAMETERS, TRAIN = 1, 3
+SOURCES = (
+    "() => window.jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.sharedModel.getSource())"
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +51,7 @@ def test_one_click_wraps_with_a_cell_that_anyone_can_run_again(tutorial, picture
     page = tutorial.page
     panel(page).locator('[data-model="clf"] .ek-wrap').click()
     expect(card(page)).to_contain_text(re.compile(r"clf:\w+"), timeout=60_000)
-    sources = page.evaluate(
-        "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(c => c.model.sharedModel.getSource())"
-    )
+    sources = page.evaluate(SOURCES)
     assert "import ekiben\n\nbox = ekiben.wrap(clf, X_train)\nbox" in sources
     expect(panel(page).locator('[data-box="box"]')).to_be_visible()
     page.screenshot(path=pictures / "card-try.png")
@@ -96,9 +98,7 @@ def test_serve_is_a_cell_and_the_panel_lists_the_service(tutorial, pictures):
     expect(row).to_contain_text("ready", timeout=60_000)
     expect(card(page).locator(".ek-meta")).to_contain_text("through the service at", timeout=20_000)
     expect(card(page).locator(".ek-value")).to_have_text("virginica")
-    sources = page.evaluate(
-        "() => [...window.jupyterapp.shell.currentWidget.content.widgets].map(c => c.model.sharedModel.getSource())"
-    )
+    sources = page.evaluate(SOURCES)
     assert "server = box.serve()" in sources
     row.locator("summary", has_text="Log").click()
     expect(row.locator(".ek-log")).to_contain_text("startup complete")
@@ -146,6 +146,25 @@ def test_models_are_seen_while_a_cell_runs(tutorial):
     # A subshell's answer makes JupyterLab show the kernel as idle; the cell itself tells the truth.
     assert page.evaluate(RUNNING)
     page.wait_for_function(f"() => !({RUNNING})()", timeout=30_000)
+
+
+def test_a_kernel_without_ekiben_is_told_how_to_mend_it(tutorial, pictures):
+    """The import fails in this kernel, as where the kernel lives in an environment of its own."""
+    page = tutorial.page
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("import sys\n\nsys.modules['ekiben'] = None")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(notebook, tutorial.lab.root / "elsewhere.ipynb")
+    tutorial.open("elsewhere.ipynb")
+    tutorial.run_cell(0)
+    page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]:visible').first.click()
+    message = panel(page).get_by_role("alert")
+    expect(message).to_contain_text("has no ekiben")
+    expect(message).to_contain_text("%pip install ekiben")
+    page.screenshot(path=pictures / "panel-no-ekiben.png")
+    panel(page).get_by_role("button", name="Insert the cell").click()
+    assert "%pip install ekiben" in page.evaluate(SOURCES)
 
 
 def test_nothing_was_asked_of_another_host_and_no_script_failed(tutorial):
