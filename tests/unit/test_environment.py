@@ -48,11 +48,11 @@ def test_the_first_time_makes_it_and_the_second_finds_it(box, capsys):
         "pip",
     }
 
-    steps.clear()
     began = time.monotonic()
-    proof = box.verify(fresh=True)
+    environment.replay(box.project, box.model)
     with capsys.disabled():
-        print(f" [fresh: {took:.1f} s first, {time.monotonic() - began:.1f} s then, all stations] ", end="")
+        print(f" [fresh environment: {took:.1f} s, again {time.monotonic() - began:.1f} s] ", end="")
+    proof = box.verify(fresh=True)
     assert [replay.station for replay in proof] == ["kernel", "process", "environment"]
     assert [place] == list(environment.folder().iterdir())
     assert "fresh environment" in proof._repr_html_()
