@@ -54,7 +54,7 @@ class Stored:
     diff: str
     bytes: int
     media: str
-    made_by: str = ""
+    made_by: str = ""  # goes into the image, so it is the same in every language
 
 
 def folder() -> Path:

@@ -60,7 +60,7 @@ def made(requirements: Path, python: str, platform: str, say: Say) -> tuple[Stor
 
         # Packing is C code without the interpreter's lock, and compiling is another process.
         with ThreadPoolExecutor(1) as pool:
-            packing = pool.submit(layers.make, key, entries, _("Python packages"), check)
+            packing = pool.submit(layers.make, key, entries, "Python packages", check)
             try:
                 if compiles:
                     _compile(target, f"/{SITE}", lambda: say(1, _("Compiling the packages")))
@@ -73,7 +73,7 @@ def made(requirements: Path, python: str, platform: str, say: Say) -> tuple[Stor
         packages = packing.result()
         if not compiles:
             return (packages,)
-        made_by = _("bytecode of the packages")
+        made_by = "bytecode of the packages"
         return packages, layers.make(
             code_key, bytecode(target, SITE), made_by, lambda: say(1, _("Packing the bytecode"))
         )

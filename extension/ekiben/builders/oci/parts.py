@@ -99,7 +99,7 @@ def code_layer(of: Subject, python: str, tick: Callable[[], None]) -> Stored:
             (scratch / path).write_bytes(text)
         if same:
             entries += compiled(scratch, "app")
-        return layers.make(key, entries, _("the service"), tick)
+        return layers.make(key, entries, "the service", tick)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -119,7 +119,7 @@ def model_layer(of: Subject, tick: Callable[[], None]) -> Stored:
             Entry(f"{home}/{of.model.name}/{file.relative_to(of.model).as_posix()}", file, owner=USER)
         )
     entries += [Entry(path, mode=0o775, owner=USER) for path in (HOME, STORE, f"{STORE}/models", home)]
-    return layers.make(key, entries, _("the model {tag}", tag=of.tag), tick)
+    return layers.make(key, entries, f"the model {of.tag}", tick)
 
 
 def config(of: Subject, base: Base, made: tuple[Stored, ...], platform: str) -> dict[str, Any]:
