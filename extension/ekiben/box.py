@@ -251,7 +251,13 @@ class Box:
         """
         with Status() as status:
             image = build_job(
-                self.model.tag, reference, engine=engine, base=base, fresh=fresh, push=push, show=status.show_job
+                self.model.tag,
+                reference,
+                engine=engine,
+                base=base,
+                fresh=fresh,
+                push=push,
+                show=status.show_job,
             )
         if image.environment:
             self.replays["environment"] = image.environment

@@ -82,7 +82,11 @@ class Carried:
         for name, thing in self.live.items():
             setattr(stand_in, name, thing)
             for part, qualname in _named(thing, name):
-                renamed = {"__module__": self.module, "__qualname__": qualname, "__name__": qualname.rpartition(".")[2]}
+                renamed = {
+                    "__module__": self.module,
+                    "__qualname__": qualname,
+                    "__name__": qualname.rpartition(".")[2],
+                }
                 for attribute, value in renamed.items():
                     undo.append((part, attribute, getattr(part, attribute)))
                     setattr(part, attribute, value)
@@ -117,7 +121,10 @@ class Carried:
             return self
         home.mkdir(parents=True, exist_ok=True)
         (home / f"{self.module}.py").write_text(self.source, encoding="utf-8")
-        told = [self._keep(name, value, home / f"{self.module}.objects" / name) for name, value in self.kept.items()]
+        told = [
+            self._keep(name, value, home / f"{self.module}.objects" / name)
+            for name, value in self.kept.items()
+        ]
         return replace(
             self,
             findings=(*self.findings, *(finding for saved in told for finding in saved.findings)),
@@ -170,7 +177,9 @@ def _ran(shell: Any) -> list[str]:
     return [lines + text for lines, text in zip(above, parsed, strict=True)]
 
 
-def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (), name: str = "model") -> Carried:
+def carry(
+    model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (), name: str = "model"
+) -> Carried:
     """Everything of the notebook that ``model`` needs: transitively, in order of definition, nothing else.
 
     ``travelling`` are the data files that the user gives along. ``name`` is the model's, for errors.
@@ -190,7 +199,11 @@ def carry(model: Any, notebook: Notebook, travelling: Sequence[str | Path] = (),
     beside = with_imports(slicer.modules)
     asked_for, rewritten = _data_files(parts, beside, targets, notebook)
     source = module_text(parts, history.future, rewritten) if parts else ""
-    live = {part.name: part.value for part in parts if part.kind in ("function", "class") or slicer.own(part.value)}
+    live = {
+        part.name: part.value
+        for part in parts
+        if part.kind in ("function", "class") or slicer.own(part.value)
+    }
     kept = {part.name: part.value for part in parts if part.how == "kept"}
     trees = [ast.parse(source), *(ast.parse(file.read_text(encoding="utf-8")) for file in beside.values())]
     return Carried(
@@ -293,14 +306,18 @@ def _pieces(
 ) -> Iterator[Piece]:
     for part in parts:
         name = part.text if part.kind == "import" else part.name
-        note = part.note or (_("it was {type} in the kernel", type=type(part.value).__name__) if part.how == "kept" else "")
+        note = part.note or (
+            _("it was {type} in the kernel", type=type(part.value).__name__) if part.how == "kept" else ""
+        )
         yield Piece(name, part.kind, part.how, part.place, note)
     for target in beside:
         yield Piece(target, "module", "copied", "", _("it lies beside the notebook"))
     for target in targets:
         yield Piece(target, "file", "copied")
     for path, where in asked.items():
-        yield Piece(path, "file", "left", where, _("the code opens it; name it in files=[…] to let it travel"))
+        yield Piece(
+            path, "file", "left", where, _("the code opens it; name it in files=[…] to let it travel")
+        )
 
 
 def _left(slicer: Slicer, live: Mapping[str, Any]) -> list[Piece]:
@@ -332,4 +349,6 @@ def _asking(asked: Mapping[str, str], folder: Path) -> Iterator[Finding]:
             yield Finding("warning", _("{place}: the code opens {file}, which stays here.", place=where, file=path),
                           files.asked(there))  # fmt: skip
         else:
-            yield Finding("info", _("{place}: the code opens {file}, which is not here.", place=where, file=path))
+            yield Finding(
+                "info", _("{place}: the code opens {file}, which is not here.", place=where, file=path)
+            )

@@ -56,14 +56,21 @@ def contract_html(contract: Contract) -> str:
 def carried_html(pieces: tuple[Piece, ...]) -> str:
     """The notebook's own code: what travels, then what was left."""
     rows = [(piece.name, _kind(piece.kind), _how(piece.how), piece.place, piece.note) for piece in pieces]
-    return table((_("name"), _("kind"), _("how"), _("from"), ""), rows) if rows else _("Nothing of the notebook's own code.")
+    return (
+        table((_("name"), _("kind"), _("how"), _("from"), ""), rows)
+        if rows
+        else _("Nothing of the notebook's own code.")
+    )
 
 
 def carried_text(pieces: tuple[Piece, ...]) -> str:
     """The same in aligned lines."""
     rows = [(_how(piece.how), _kind(piece.kind), piece.name, piece.place, piece.note) for piece in pieces]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
+        for row in rows
+    ]
     return "\n".join(line.rstrip() for line in lines) or _("Nothing of the notebook's own code.")
 
 

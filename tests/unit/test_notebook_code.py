@@ -79,7 +79,9 @@ def test_the_last_definition_that_ran_wins():
 def test_the_live_object_goes_before_the_last_text():
     """A cell that failed half-way, or was run before another: the text that is live is found."""
     notebook = ran("def helper(): return 1", "def predict(rows): return [helper()]")
-    notebook = Notebook(notebook.namespace, [*notebook.cells, "1 / 0\ndef helper(): return 2"], notebook.folder)
+    notebook = Notebook(
+        notebook.namespace, [*notebook.cells, "1 / 0\ndef helper(): return 2"], notebook.folder
+    )
     carried = taken(notebook)
     assert answers(carried, [0]) == [1]
     assert "not the last version" in next(p.note for p in carried.pieces if p.name == "helper")
@@ -107,7 +109,14 @@ def test_values_that_have_a_text(value):
 def test_values_that_have_none():
     endless: list[object] = []
     endless.append(endless)
-    for value in (object(), endless, list(range(10_000)), numpy.zeros(1000), {"a": object()}, SimpleNamespace()):
+    for value in (
+        object(),
+        endless,
+        list(range(10_000)),
+        numpy.zeros(1000),
+        {"a": object()},
+        SimpleNamespace(),
+    ):
         assert values.literal(value) is None
 
 
@@ -181,7 +190,10 @@ def test_a_cell_magic_hides_nothing():
 
 def test_two_versions_of_a_function_are_refused():
     notebook = ran(
-        "def step(x): return x", "kept = [step]", "def step(x): return -x", "def use(x): return step(x)\nboth = [kept, use]"
+        "def step(x): return x",
+        "kept = [step]",
+        "def step(x): return -x",
+        "def use(x): return step(x)\nboth = [kept, use]",
     )
     with pytest.raises(NotCarried, match="Two versions of step") as caught:
         taken(notebook, "both")
@@ -189,7 +201,9 @@ def test_two_versions_of_a_function_are_refused():
 
 
 def test_a_class_that_was_changed_behind_its_text_is_refused():
-    notebook = ran("class M:\n    def predict(self, rows): return rows", "m = M()\nM.predict = lambda self, rows: None")
+    notebook = ran(
+        "class M:\n    def predict(self, rows): return rows", "m = M()\nM.predict = lambda self, rows: None"
+    )
     with pytest.raises(NotCarried, match="no cell that ran defines it") as caught:
         taken(notebook, "m")
     assert caught.value.where == "cell 1, line 1"
@@ -207,7 +221,9 @@ def test_a_class_that_was_changed_behind_its_text_is_refused():
     ],
 )
 def test_what_cannot_leave_names_cell_line_and_remedy(makes, told, remedy):
-    notebook = ran(makes, "def helper(x):\n    return thing, x\n\npredict = lambda rows: helper(rows)", __file__=__file__)
+    notebook = ran(
+        makes, "def helper(x):\n    return thing, x\n\npredict = lambda rows: helper(rows)", __file__=__file__
+    )
     with pytest.raises(NotCarried, match=told) as caught:
         taken(notebook)
     assert caught.value.where == "cell 2, line 2"
@@ -241,7 +257,9 @@ def test_names_that_the_kernel_does_not_know_are_told():
 
 
 def test_outside_names_of_a_piece():
-    wanted = needs("@a.b\ndef f(x=c, *, y: d = 1) -> e:\n    global g\n    g = [h(i) for i in x]\n    return f, len, a.b.c")
+    wanted = needs(
+        "@a.b\ndef f(x=c, *, y: d = 1) -> e:\n    global g\n    g = [h(i) for i in x]\n    return f, len, a.b.c"
+    )
     assert set(wanted.now) == {"a", "c", "d", "e"}
     assert set(wanted.later) == {"g", "h", "len"} and wanted.later["h"] == 4
     assert {"a.b", "a.b.c"} <= wanted.dotted
@@ -259,7 +277,11 @@ def test_code_is_the_same_wherever_it_stands():
         return any(cells.same(code, live["f"].__code__) for code in cells.compiled(definition))
 
     assert alike(text) and alike("k = 1\n" + text)
-    for other in (text.replace("+ 1", "+ 2"), text.replace("said", "told"), text.replace("x + 1", "x + True")):
+    for other in (
+        text.replace("+ 1", "+ 2"),
+        text.replace("said", "told"),
+        text.replace("x + 1", "x + True"),
+    ):
         assert not alike(other)
 
 
@@ -284,7 +306,9 @@ def beside(tmp_path, monkeypatch):
     """A notebook's folder with modules, a package and data in it."""
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "__init__.py").write_text("")
-    (tmp_path / "pack" / "tools.py").write_text("from . import deep\nfrom math import pi\ndef up(x): return x + deep.ONE")
+    (tmp_path / "pack" / "tools.py").write_text(
+        "from . import deep\nfrom math import pi\ndef up(x): return x + deep.ONE"
+    )
     (tmp_path / "pack" / "deep.py").write_text("ONE = 1\nTEXT = open('data/words.txt').read()")
     (tmp_path / "pack" / "never.py").write_text("")
     (tmp_path / "data").mkdir()
@@ -297,13 +321,17 @@ def beside(tmp_path, monkeypatch):
 
 
 def test_local_modules_come_along_with_what_they_import(beside):
-    notebook = ran("import pack.tools", "def predict(rows): return [pack.tools.up(r) for r in rows]", folder=beside)
+    notebook = ran(
+        "import pack.tools", "def predict(rows): return [pack.tools.up(r) for r in rows]", folder=beside
+    )
     carried = taken(notebook)
     assert set(carried.files) == {"pack/__init__.py", "pack/tools.py", "pack/deep.py"}
     assert carried.missing == ("data/words.txt",)
     assert carried.without_own(carried.imports) == ("math",)
     asked = next(entry for entry in carried.findings if "words.txt" in entry.message)
-    assert asked.message.startswith("pack/deep.py, line 2") and asked.remedy.endswith("files=['data/words.txt'])")
+    assert asked.message.startswith("pack/deep.py, line 2") and asked.remedy.endswith(
+        "files=['data/words.txt'])"
+    )
     assert not carry(notebook.namespace["predict"], notebook, ["data"]).missing
 
 
@@ -332,7 +360,10 @@ def test_data_files_are_found_resolved_and_kept_apart(tmp_path):
     assert set(taken(notebook).missing) == {"near.txt", "../far.txt", "gone.bin"}
     carried = carry(notebook.namespace["predict"], notebook, ["near.txt", outside, "requirements.txt"])
     assert set(carried.files) == {"near.txt", "notebook_files/far.txt", "notebook_files/requirements.txt"}
-    assert "WHERE = _file('near.txt')" in carried.source and "open(_file('notebook_files/far.txt'))" in carried.source
+    assert (
+        "WHERE = _file('near.txt')" in carried.source
+        and "open(_file('notebook_files/far.txt'))" in carried.source
+    )
     assert "'near.txt is no path here'" in carried.source
     with pytest.raises(NotFound, match=r"nowhere\.csv"):
         files.travelling(["nowhere.csv"], folder)
@@ -343,7 +374,10 @@ def test_data_files_are_found_resolved_and_kept_apart(tmp_path):
 
 def proven(box: ekiben.Box) -> bool:
     """What wrapping itself has shown: the saved copy, and a clean process without the notebook."""
-    return {station: replay.passed for station, replay in box.replays.items()} == {"kernel": True, "process": True}
+    return {station: replay.passed for station, replay in box.replays.items()} == {
+        "kernel": True,
+        "process": True,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +387,9 @@ def square():
     return X, (X[:, 0] > 0).astype(int)
 
 
-def wrapped(notebook: Notebook, model: object, sample: object, name: str, monkeypatch, **options) -> ekiben.Box:
+def wrapped(
+    notebook: Notebook, model: object, sample: object, name: str, monkeypatch, **options
+) -> ekiben.Box:
     """``ekiben.wrap`` as in that notebook."""
     monkeypatch.setattr(notebook_code, "here", lambda: notebook)
     return ekiben.wrap(model, sample, name=name, **options)
@@ -370,9 +406,13 @@ def test_a_pipeline_with_user_classes_functions_and_lambdas_stays_safe(square, m
     live = notebook.namespace
     steps = (live["Shift"](), FunctionTransformer(live["clip"]), FunctionTransformer(live["negate"]))
     X, y = square
-    box = wrapped(notebook, make_pipeline(*steps, LogisticRegression()).fit(X, y), X, "own-steps", monkeypatch)
+    box = wrapped(
+        notebook, make_pipeline(*steps, LogisticRegression()).fit(X, y), X, "own-steps", monkeypatch
+    )
     assert box.model.storage == "skops" and not box.model.findings
-    assert set(box.model.trusted) == {f"{box.model.code_module}.{name}" for name in ("Shift", "clip", "negate")}
+    assert set(box.model.trusted) == {
+        f"{box.model.code_module}.{name}" for name in ("Shift", "clip", "negate")
+    }
     assert box.project.files[f"{box.model.code_module}.py"] == box.model.source
     assert f'"{box.model.code_module}.py"' in box.project.files["bentofile.yaml"]
     assert "Shift" in box.project.files["README.md"] and "Shift" in repr(box.carried)
@@ -400,7 +440,9 @@ def test_a_function_with_live_objects_and_a_file(square, monkeypatch, tmp_path):
     assert caught.value.where == "cell 2, line 2" and caught.value.remedy.endswith("files=['weights.json'])")
     box = wrapped(notebook, predict, X, "with-file", monkeypatch, files=["weights.json"])
     assert (box.model.framework, box.model.storage) == ("python", "source")
-    kept = {Path(path).parent.name: Path(path).name for path in box.project.copies if "object.json" not in path}
+    kept = {
+        Path(path).parent.name: Path(path).name for path in box.project.copies if "object.json" not in path
+    }
     assert kept.keys() >= {"clf", "scaler", "table"} and {"model.skops", "value.npy"} <= set(kept.values())
     assert not [finding for finding in box.model.findings if finding.level == "warning"]
     assert any(line.startswith("scikit-learn==") for line in box.model.requirements)
@@ -429,7 +471,9 @@ def test_tables_are_kept_without_a_pickle(tmp_path):
     adapter = load_adapter(framework("python"))
     frame = pandas.DataFrame({"k": ["x", None], "v": [1.5, numpy.nan], "n": [1, 2]}, index=["p", "q"])
     frame.index.name = "key"
-    for number, value in enumerate((frame, frame["v"], frame[["v", "n"]].mean(), frame.astype({"v": "float32"}))):
+    for number, value in enumerate(
+        (frame, frame["v"], frame[["v", "n"]].mean(), frame.astype({"v": "float32"}))
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         saved = framework("python").save(value, folder, None)
@@ -468,9 +512,13 @@ def test_a_script_is_one_long_cell(tmp_path):
         "if __name__ == '__main__':\n    box = ekiben.wrap(predict, ['a', 'bb'])\n    print(box.carried)\n"
     )
     (tmp_path / "helper.py").write_text("def up(n): return n + 1")
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "train.py, line 4" in done.stdout and "helper.py" in done.stdout
     command = "import ekiben; print(ekiben.open_box('predict').predict(['abc']).outputs)"
-    opened = subprocess.run([sys.executable, "-c", command], cwd="/", capture_output=True, text=True, check=False)
+    opened = subprocess.run(
+        [sys.executable, "-c", command], cwd="/", capture_output=True, text=True, check=False
+    )
     assert opened.stdout.strip() == "{'predictions': [8]}", opened.stderr

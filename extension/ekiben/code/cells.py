@@ -110,7 +110,11 @@ def _of_lambda(node: ast.Lambda, found: list[CodeType], body: Sequence[ast.stmt]
     """Of several lambdas on one line, the one that stands at the same place in the line."""
     parts = (part for statement in body for part in ast.walk(statement))
     beside = sorted(
-        {(part.lineno, part.col_offset) for part in parts if isinstance(part, ast.Lambda) and part.lineno == node.lineno}
+        {
+            (part.lineno, part.col_offset)
+            for part in parts
+            if isinstance(part, ast.Lambda) and part.lineno == node.lineno
+        }
     )
     place = beside.index((node.lineno, node.col_offset))
     return found[place : place + 1] if len(found) == len(beside) else found
@@ -126,8 +130,16 @@ def inner(code: CodeType) -> Iterator[CodeType]:
 
 def same(one: CodeType, other: CodeType) -> bool:
     """Whether two code objects do the same, wherever they were written."""
-    facts = ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount", "co_kwonlyargcount",
-             "co_posonlyargcount")
+    facts = (
+        "co_code",
+        "co_names",
+        "co_varnames",
+        "co_freevars",
+        "co_cellvars",
+        "co_argcount",
+        "co_kwonlyargcount",
+        "co_posonlyargcount",
+    )
     if any(getattr(one, fact) != getattr(other, fact) for fact in facts):
         return False
     if len(one.co_consts) != len(other.co_consts):

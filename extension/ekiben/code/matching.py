@@ -72,7 +72,9 @@ def _layers(thing: types.FunctionType) -> list[types.FunctionType]:
 
 
 def globals_of(code: types.CodeType) -> list[str]:
-    found = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    found = [
+        step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    ]
     return list(dict.fromkeys([*found, *(name for part in cells.inner(code) for name in globals_of(part))]))
 
 

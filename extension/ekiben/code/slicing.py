@@ -74,7 +74,9 @@ class Slicer:
             return ""
         if thing.__name__ == "<lambda>" and (name := self._lambda(thing)):
             return name
-        bound = [name for name, value in self.namespace.items() if value is thing and not name.startswith("_")]
+        bound = [
+            name for name, value in self.namespace.items() if value is thing and not name.startswith("_")
+        ]
         for name in dict.fromkeys([thing.__name__, *bound]):
             definition = self._definition(name, thing)
             if definition is not None:
@@ -86,9 +88,15 @@ class Slicer:
             return ""
         latest = self.history.latest(thing.__name__)
         raise NotCarried(
-            _("The model holds {name}, and no cell that ran defines it as it is now.", name=thing.__qualname__),
+            _(
+                "The model holds {name}, and no cell that ran defines it as it is now.",
+                name=thing.__qualname__,
+            ),
             where=latest.place if latest else where,
-            remedy=_("Run the cell that defines {name} again, fit the model anew and wrap it.", name=thing.__qualname__),
+            remedy=_(
+                "Run the cell that defines {name} again, fit the model anew and wrap it.",
+                name=thing.__qualname__,
+            ),
         )
 
     def need(self, name: str, user: str, where: str) -> None:
@@ -127,7 +135,10 @@ class Slicer:
     def _one_version(self, known: Part, value: Any, where: str) -> None:
         if known.kind in ("function", "class") and value is not _MISSING and value is not known.value:
             raise NotCarried(
-                _("Two versions of {name} are needed: the model holds one, the notebook has another.", name=known.name),
+                _(
+                    "Two versions of {name} are needed: the model holds one, the notebook has another.",
+                    name=known.name,
+                ),
                 where=where or known.place,
                 remedy=_("Run the cells again from the top, fit the model anew and wrap it."),
             )
@@ -142,7 +153,9 @@ class Slicer:
         latest = self.history.latest(name)
         older = latest is not None and latest.order != definition.order
         note = _("not the last version that ran: the one that is live") if older else ""
-        self._add(Part(name, kind, "source", definition.order, definition.text, definition.place, note, value=thing))
+        self._add(
+            Part(name, kind, "source", definition.order, definition.text, definition.place, note, value=thing)
+        )
 
     def _lambda(self, thing: types.FunctionType) -> str:
         for part in self.parts.values():
@@ -162,7 +175,9 @@ class Slicer:
         while f"lambda_{number}" in self.parts or f"lambda_{number}" in self.namespace:
             number += 1
         name = f"lambda_{number}"
-        self._add(Part(name, "function", "source", found.order, f"{name} = {found.text}", found.place, value=thing))
+        self._add(
+            Part(name, "function", "source", found.order, f"{name} = {found.text}", found.place, value=thing)
+        )
         return name
 
     def _imported(self, name: str, value: Any) -> bool:
@@ -186,7 +201,9 @@ class Slicer:
         full = f"{node.module}.{alias.name}"
         if getattr(module, alias.name, _MISSING) is not value and sys.modules.get(full) is not value:
             return False
-        self._add_import(name, full if sys.modules.get(full) is value else node.module or "", definition.text, definition)
+        self._add_import(
+            name, full if sys.modules.get(full) is value else node.module or "", definition.text, definition
+        )
         return True
 
     def _elsewhere(self, name: str, value: Any) -> bool:
@@ -202,7 +219,9 @@ class Slicer:
             return False
         if getattr(sys.modules.get(home), full, None) is not value:
             return False
-        self._add_import(name, home, f"from {home} import {full}" + (f" as {name}" if name != full else ""), None)
+        self._add_import(
+            name, home, f"from {home} import {full}" + (f" as {name}" if name != full else ""), None
+        )
         return True
 
     def _add_import(self, name: str, module: str, text: str, definition: Definition | None) -> None:
@@ -213,7 +232,9 @@ class Slicer:
         key = name if name not in self.parts else text
         order = definition.order if definition else FIRST
         if not any(part.text == text for part in self.parts.values()):
-            self.parts[key] = Part(name, "import", "source", order, text, definition.place if definition else "")
+            self.parts[key] = Part(
+                name, "import", "source", order, text, definition.place if definition else ""
+            )
 
     def _value(self, name: str, value: Any, latest: Definition | None, user: str, where: str) -> None:
         order, place = (latest.order, latest.place) if latest else (FIRST, "")
@@ -227,7 +248,9 @@ class Slicer:
             for module in values.modules_of(text):
                 self._add_import(module, module, f"import {module}", None)
             self.parts[name] = part
-        elif (isinstance(value, type) if made_here else values.lasting(value)) and values.steady(node, self.namespace):
+        elif (isinstance(value, type) if made_here else values.lasting(value)) and values.steady(
+            node, self.namespace
+        ):
             self._add(part)
         else:
             part.kind, part.how, part.text = "object", "kept", ""

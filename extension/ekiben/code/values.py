@@ -235,7 +235,9 @@ def lasting(value: Any) -> bool:
     ))  # fmt: skip
     if isinstance(value, (re.Pattern, logging.Logger, functools.partial, types.MethodType, range, slice)):
         return True
-    return (callable(value) and type(value).__name__ in ("ufunc", "builtin_function_or_method", "function")) or known(value)
+    return (
+        callable(value) and type(value).__name__ in ("ufunc", "builtin_function_or_method", "function")
+    ) or known(value)
 
 
 def _is_one_of(value: Any, kinds: tuple[str, ...]) -> bool:

@@ -33,7 +33,9 @@ def table(data: dict[str, Any]) -> Any:
     import pandas
 
     index = pandas.Index(data["index"], dtype=data["index_dtype"], name=data["index_name"])
-    parts = [pandas.Series(v, index=index, dtype=d) for v, d in zip(data["data"], data["dtypes"], strict=True)]
+    parts = [
+        pandas.Series(v, index=index, dtype=d) for v, d in zip(data["data"], data["dtypes"], strict=True)
+    ]
     if data["kind"] == "Series":
         return parts[0].rename(data["name"])
     made = pandas.concat(parts, axis=1)
