@@ -304,8 +304,9 @@ class Box:
 
         What goes wrong is kept in the project and sent first the next time.
         """
-        if self.server is not None and self._is_running():
-            return fuzz(self.server.url, self.model.contract, self.project.folder, examples=examples)
+        served = self._served()
+        if served is not None:
+            return fuzz(served.url, self.model.contract, self.project.folder, examples=examples)
         with service.start(self.project, self.model) as server:
             return fuzz(server.url, self.model.contract, self.project.folder, examples=examples)
 
@@ -371,7 +372,7 @@ class Box:
 
     def try_rows(self, rows: list[Any]) -> TryAnswer:
         """One answer for the form: the service's (over HTTP while it runs), and the live object's own."""
-        served = self.server if self.server is not None and self._is_running() else None
+        served = self._served()
         try:
             prediction = served.predict(rows) if served else self.predict(rows)
         except RowsError as error:
@@ -400,11 +401,16 @@ class Box:
             variable=variable,
         )
 
-    def _is_running(self) -> bool:
-        return any(
-            self.server is not None and record.id == self.server.record.id and record.state == "ready"
+    def _served(self) -> service.RunningServer | None:
+        """A running service of this model, whoever started it; the box's own first."""
+        ready = [
+            record
             for record in service.servers()
-        )
+            if record.model == self.model.tag and record.state == "ready"
+        ]
+        own = self.server.record.id if self.server else ""
+        ready.sort(key=lambda record: record.id != own)
+        return service.RunningServer(ready[0]) if ready else None
 
     def _live_answers(self, rows: list[Any]) -> dict[str, Any]:
         """The notebook's object on the same rows, without a saved copy in between."""
