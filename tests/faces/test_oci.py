@@ -207,6 +207,8 @@ def test_without_an_engine_it_is_proven_on_its_layers(
         assert bool(made.findings) is not expected
         assert expected or "without isolation" in image.BuiltImage(made)._repr_html_()
         assert list(no_engine.iterdir()) == []
+        if not isolated:
+            return  # one of the two is enough for what follows
         with pytest.raises(ReplayMismatch):
             image.build(
                 iris_box.project,
