@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ekiben.errors import MissingDependency, UnsupportedModel
+from ekiben.errors import UnsupportedModel
+from ekiben.frameworks.pickles import first_line, pickled
 from ekiben.protocols import Description, Saved
 from ekiben.records import Finding
 from ekiben.words import _
@@ -54,12 +55,8 @@ class Sklearn:
         """``model.skops``, or ``model.pkl`` where skops is missing or cannot keep it."""
         imports = ("sklearn", *_modules(model))
         if not find_spec("skops"):
-            finding = Finding(
-                "warning",
-                _("Kept as a pickle, which can run any code when it is loaded: skops is not installed."),
-                _('Run %pip install "ekiben[sklearn]" and wrap again.'),
-            )
-            return self._pickle(model, folder, imports, finding)
+            reason = _('skops is not installed: run %pip install "ekiben[sklearn]" and wrap again.')
+            return pickled(model, folder, imports, reason)
         import skops.io
 
         file = folder / "model.skops"
@@ -69,15 +66,8 @@ class Sklearn:
             skops.io.load(file, trusted=list(trusted))
         except Exception as error:  # noqa: BLE001 - skops raises whatever a foreign object raises
             file.unlink(missing_ok=True)
-            finding = Finding(
-                "warning",
-                _(
-                    "Kept as a pickle, which can run any code when it is loaded: skops cannot keep it ({reason}).",
-                    reason=str(error).splitlines()[0][:120] if str(error) else type(error).__name__,
-                ),
-                _("Share the image only with people who trust you."),
-            )
-            return self._pickle(model, folder, imports, finding)
+            reason = _("skops cannot keep it ({reason}).", reason=first_line(error))
+            return pickled(model, folder, imports, reason)
         # The notebook's own code travels as a module of this name: the user wrote it.
         foreign = tuple(name for name in trusted if not name.startswith((*_KNOWN, "notebook_code_")))
         findings = (
@@ -92,23 +82,6 @@ class Sklearn:
     def adapter(self) -> Path:
         """The code that loads and calls it inside the service."""
         return Path(__file__).with_name("sklearn_adapter.py")
-
-    def _pickle(self, model: Any, folder: Path, imports: tuple[str, ...], finding: Finding) -> Saved:
-        try:
-            import cloudpickle
-        except ImportError as error:
-            raise MissingDependency(
-                _("cloudpickle is not installed."), remedy="%pip install cloudpickle"
-            ) from error
-        try:
-            content = cloudpickle.dumps(model)
-        except Exception as error:  # a pickle runs the object's own code
-            raise UnsupportedModel(
-                _("The {type} cannot be saved: {reason}", type=type(model).__name__, reason=str(error)),
-                remedy=_("Keep files, connections and threads out of the estimator."),
-            ) from error
-        (folder / "model.pkl").write_bytes(content)
-        return Saved("cloudpickle", (*imports, "cloudpickle"), (), (finding,))
 
 
 def _attribute(model: Any, name: str) -> Any:
