@@ -190,6 +190,7 @@ def _own(folder: Path, registry: str) -> Rig:
     variables = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "SSL_CERT_FILE": base.CERTIFICATES,
+        "PIP_CERT": base.CERTIFICATES,  # an older pip reads no other
         **_index(),
     }
     changes = [part for key, value in variables.items() for part in ("-c", f"ENV {key}={value}")]
