@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FRONT_END := $(wildcard extension/package.json extension/package-lock.json extension/tsconfig.json) \
 	$(shell find extension/src extension/style extension/schema -type f 2>/dev/null)
 PACKAGING := pyproject.toml extension/hatch_build.py extension/install.json $(FRONT_END)
-DEBIAN_PACKAGES := chromium podman runc docker-registry fonts-noto-cjk
+DEBIAN_PACKAGES := buildah chromium podman runc docker-registry fonts-noto-cjk
 
 .PHONY: help lab test test-fast check fix bench machine clean
 .DEFAULT_GOAL := help
