@@ -22,6 +22,8 @@ SOURCES = (
 @pytest.fixture(scope="module")
 def tutorial(window, repository):
     """The tutorial, opened and trained; its later cells are left to clicks."""
+    window.set("translation-extension", "plugin", '{"locale": "en"}')
+    window.load()
     shutil.copy(repository / "notebooks" / TUTORIAL, window.lab.root)
     window.open(TUTORIAL)
     window.run_cell(PARAMETERS)
