@@ -60,7 +60,7 @@ function body(view: ModelsView): Child {
       const { models, boxes } = look.snapshot;
       return [
         models.length === 0
-          ? empty(t('No model yet. Fit a scikit-learn estimator or pipeline in a cell: it appears here.'))
+          ? empty(t('No model yet. Fit one in a cell: it appears here.'))
           : h('ul', { class: 'ek-list' }, models.map(model => modelRow(model, view.act))),
         boxes.length > 0 && h('h4', { class: 'ek-heading' }, t('Wrapped')),
         boxes.length > 0 && h('ul', { class: 'ek-list' }, boxes.map(box => boxRow(box, view)))
