@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+from .images import schema as image_schema
 from .problems import InvalidRows, Problem, kind_of, problem
-from .values import read_value
+from .values import clean, read_value
 
 Contract = dict[str, Any]
 
@@ -22,6 +23,7 @@ JSON_TYPES = {
     "text": "string",
     "category": None,
     "datetime": "string",
+    "image": "object",
 }
 
 
@@ -36,14 +38,26 @@ def check(contract: Contract, rows: Any) -> tuple[list[list[Any]], list[Problem]
     if not rows:
         raise InvalidRows([problem("$.rows", "empty_rows")])
     bad: list[Problem] = []
-    warnings: list[Problem] = []
     columns = SHAPES[contract["input"]](contract, rows, bad)
     if bad:
         raise InvalidRows(bad)
+    return check_columns(contract, columns)
+
+
+def check_columns(contract: Contract, columns: list[list[Any]]) -> tuple[list[list[Any]], list[Problem]]:
+    """The same columns, each value read against its field, and the warnings.
+
+    Raises:
+        InvalidRows: with every place that breaks the contract.
+    """
+    bad: list[Problem] = []
+    warnings: list[Problem] = []
     if contract["input"] == "tensor":
         return columns, warnings
     rules = (contract["unseen"], contract["outside"])
     for field, values in zip(contract["inputs"], columns, strict=True):
+        if clean(field, values):
+            continue
         for index, value in enumerate(values):
             path = _path(contract, index, field)
             values[index] = read_value(field, value, path, rules, bad, warnings)
@@ -53,7 +67,7 @@ def check(contract: Contract, rows: Any) -> tuple[list[list[Any]], list[Problem]
 
 
 def _path(contract: Contract, index: int, field: dict[str, Any]) -> str:
-    if contract["input"] == "texts":
+    if contract["input"] in ("texts", "images"):
         return f"$.rows[{index}]"
     if contract["input"] == "array":
         return f"$.rows[{index}][{contract['inputs'].index(field)}]"
@@ -88,7 +102,7 @@ def _array(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
     return [] if bad else [[row[position] for row in rows] for position in range(width)]
 
 
-def _texts(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
+def _single(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
     return [list(rows)]
 
 
@@ -123,7 +137,14 @@ def _tensor(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[lis
 
 
 KINDS_TAKEN = {"number": "fiu", "integer": "iu", "boolean": "b"}
-SHAPES = {"table": _table, "records": _table, "array": _array, "tensor": _tensor, "texts": _texts}
+SHAPES = {
+    "table": _table,
+    "records": _table,
+    "array": _array,
+    "tensor": _tensor,
+    "texts": _single,
+    "images": _single,
+}
 
 
 def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
@@ -131,18 +152,40 @@ def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
     form = contract["input"]
     if form == "texts":
         return columns[0]
+    if form == "images":
+        return _stacked(contract, columns[0])
     if form == "records":
-        names = [field["name"] for field in contract["inputs"]]
-        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+        fields = contract["inputs"]
+        names = [field["name"] for field in fields]
+        # JSON writes 1.0 as 1 at times; the model's code was shown a float.
+        read = [
+            [value if value is None else float(value) for value in values]
+            if field["kind"] == "number" and field["dtype"].startswith("float")
+            else values
+            for field, values in zip(fields, columns, strict=True)
+        ]
+        return [dict(zip(names, values, strict=True)) for values in zip(*read, strict=True)]
     if form in ("array", "tensor"):
         import numpy
 
         if form == "tensor":
-            return numpy.stack(columns[0]).astype(contract["dtype"])
+            rows = columns[0]
+            if hasattr(rows, "dtype"):  # one array; a copy, for a model may write into its input
+                return numpy.array(rows, dtype=contract["dtype"])
+            return numpy.stack(rows).astype(contract["dtype"], copy=False)
         return numpy.array(columns, dtype=contract["dtype"]).T.copy()
     from .frames import frame
 
     return frame(contract["inputs"], columns)
+
+
+def _stacked(contract: Contract, images: list[Any]) -> Any:
+    """A list of images, or one array (n × …) where the sample was one."""
+    if not contract["dtype"]:
+        return images
+    import numpy
+
+    return numpy.stack(images)
 
 
 def row_schema(contract: Contract) -> dict[str, Any]:
@@ -150,6 +193,8 @@ def row_schema(contract: Contract) -> dict[str, Any]:
     form = contract["input"]
     if form == "texts":
         return {"type": "string"}
+    if form == "images":
+        return _field_schema(contract["inputs"][0], contract["unseen"])
     if form in ("array", "tensor"):
         schema: dict[str, Any] = {"type": JSON_TYPES[contract["inputs"][0]["kind"]]}
         sizes = contract["inputs"][0]["shape"] if form == "tensor" else [len(contract["inputs"])]
@@ -166,6 +211,9 @@ def row_schema(contract: Contract) -> dict[str, Any]:
 
 
 def _field_schema(field: dict[str, Any], unseen_rule: str) -> dict[str, Any]:
+    if field["kind"] == "image":
+        shown = image_schema(field)
+        return {"anyOf": [shown, {"type": "null"}]} if field["nullable"] else shown
     schema: dict[str, Any] = {}
     kind = JSON_TYPES[field["kind"]]
     if kind:

@@ -24,7 +24,7 @@ def _series(pandas: Any, field: dict[str, Any], values: list[Any]) -> Any:
         aware = "," in dtype
         moments = pandas.to_datetime(pandas.Series(values, dtype=object), format="ISO8601", utc=aware)
         return moments.astype(dtype)
-    if dtype == "object":
+    if dtype == "object" or field["kind"] == "image":
         return pandas.Series(_objects(field, values), dtype=object)
     if dtype.startswith("float"):
         return pandas.Series([float("nan") if value is None else value for value in values], dtype=dtype)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from typing import Any
+
+from .images import seen as seen_image
+from .protocols.examples import calls as examples
 
 WORDS = {
     "en": ("Fields", "name", "type", "missing", "in the sample", "Try it", "allowed", "–"),
@@ -27,13 +29,16 @@ def index(name: str, contract: dict[str, Any], language: str = "en") -> str:
         f"<td>{allowed if field['nullable'] else none}</td><td>{escape(_seen(field))}</td></tr>"
         for field in contract["inputs"]
     )
-    example = json.dumps({"rows": contract["golden"]["rows"][:1]}, ensure_ascii=False)
-    call = f"curl -X POST -H 'content-type: application/json' \\\n  -d '{example}' \\\n  http://HOST:PORT/predict"
+    model = name.partition(":")[0]
+    calls = "".join(
+        f"<h3>{escape(title)}</h3><pre>{escape(text)}</pre>"
+        for title, text in examples(model, contract, "http://HOST:PORT")
+    )
     return (
         f"<!doctype html><html lang='{language}'><meta charset='utf-8'><title>{escape(name)}</title>"
         f"<style>{STYLE}</style><h1>{escape(name)}</h1><p>{escape(contract['task'])}</p><h2>{fields}</h2>"
         f"<table><tr><th>{heading}<th>{kind}<th>{missing}<th>{seen}</tr>{rows}</table>"
-        f"<h2>{attempt}</h2><pre>{escape(call)}</pre>"
+        f"<h2>{attempt}</h2>{calls}"
         "<p><a href='/contract'>/contract</a> · <a href='/docs.json'>/docs.json</a> · "
         "<a href='/readyz'>/readyz</a></p></html>"
     )
@@ -42,6 +47,8 @@ def index(name: str, contract: dict[str, Any], language: str = "en") -> str:
 def _seen(field: dict[str, Any]) -> str:
     if field["categories"] is not None:
         return ", ".join(str(entry) for entry in field["categories"][:12])
+    if field["kind"] == "image":
+        return seen_image(field)
     if field["minimum"] is not None:
         return f"{field['minimum']} … {field['maximum']}"
     return "–"

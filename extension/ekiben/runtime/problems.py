@@ -61,6 +61,26 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("{value} is not a finite number.", "Send a finite number."),
         ("{value} 不是有限数。", "请发送有限数。"),
     ),
+    "not_base64": (
+        ("The text is not base64.", 'Send the file as base64: {{"b64": "iVBORw0…"}}.'),
+        ("文本不是 base64。", '请以 base64 发送文件：{{"b64": "iVBORw0…"}}。'),
+    ),
+    "not_image": (
+        ("No image can be read from it.", "Send a whole file of one of these kinds: {formats}."),
+        ("无法从中读出图像。", "请发送完整的图像文件，格式为以下之一：{formats}。"),
+    ),
+    "image_mode": (
+        ("The image is {got}, not {wanted}.", 'Convert it first, in Pillow image.convert("{one}").'),
+        ("图像的模式是 {got}，而不是 {wanted}。", '请先转换，在 Pillow 中用 image.convert("{one}")。'),
+    ),
+    "image_size": (
+        ("The image is {got} pixels, not {wanted}.", "Resize or crop it to {wanted} before the request."),
+        ("图像大小是 {got} 像素，而不是 {wanted}。", "请在请求之前缩放或裁剪为 {wanted}。"),
+    ),
+    "image_large": (
+        ("The image is too large: {got} pixels.", "Send at most {most} pixels."),
+        ("图像过大：{got} 像素。", "请发送不超过 {most} 个像素的图像。"),
+    ),
     "out_of_dtype": (
         ("{value} does not fit {dtype}.", "Send a value that {dtype} can hold."),
         ("{value} 超出 {dtype} 的范围。", "请发送 {dtype} 能表示的值。"),
@@ -76,6 +96,33 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ),
         ("{value} 超出样本范围（{minimum} 到 {maximum}）。", "请发送该范围内的值。"),
     ),
+    "overloaded": (
+        ("The service is overloaded.", "Try again in {seconds} s."),
+        ("服务繁忙。", "请在 {seconds} 秒后重试。"),
+    ),
+    "too_slow": (
+        ("The answer took too long.", "Send fewer rows at a time, or try again later."),
+        ("应答超时。", "请减少每次发送的行数，或稍后重试。"),
+    ),
+    "slow_body": (
+        (
+            "The request did not arrive whole within {seconds} s.",
+            "Send it in one go, or fewer rows at a time.",
+        ),
+        ("请求未能在 {seconds} 秒内完整到达。", "请一次性发送，或减少每次发送的行数。"),
+    ),
+    "failed": (
+        ("The model failed on these rows ({kind}).", "The service's log says more."),
+        ("模型在处理这些行时出错（{kind}）。", "详见服务日志。"),
+    ),
+    "refused": (
+        ("The service refused: {detail}.", "Its log says more."),
+        ("服务拒绝了请求：{detail}。", "详见其日志。"),
+    ),
+    "no_key": (
+        ("The API key is missing or wrong.", "Send Authorization: Bearer KEY, or X-API-Key: KEY."),
+        ("缺少 API 密钥或密钥不正确。", "请发送 Authorization: Bearer KEY 或 X-API-Key: KEY。"),
+    ),
     "too_large": (
         ("The request is larger than {limit} bytes.", "Send fewer rows at a time."),
         ("请求超过 {limit} 字节。", "请分批发送。"),
@@ -89,6 +136,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "text": ("text", "文本"),
     "category": ("one of the sample's values", "样本中的某个值"),
     "datetime": ("a date and time in ISO 8601", "ISO 8601 格式的日期时间"),
+    "image": ('an image as {"b64": …}', '{"b64": …} 形式的图像'),
     "object": ("an object", "对象"),
     "list": ("a list", "列表"),
     "null": ("null", "空值"),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
@@ -72,11 +74,25 @@ def _is_number(value: Any) -> bool:
 
 def post(url: str, rows: list[Any], timeout: float = 60.0) -> Answers:
     """POST ``rows`` to ``url``/predict and read the answer."""
+    from .keys import sent
+
     body = json.dumps({"rows": rows}).encode()
-    request = Request(f"{url.rstrip('/')}/predict", body, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", **sent(os.environ)}
+    request = Request(f"{url.rstrip('/')}/predict", body, headers)
     with urlopen(request, timeout=timeout) as response:
         answer: Answers = json.loads(response.read())
     return answer
+
+
+def installed() -> list[str]:
+    """The modules of installed packages that were imported, in order; the project's own are none."""
+    homes = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if (getattr(module, "__file__", None) or "").startswith(homes)
+        and getattr(getattr(module, "__spec__", None), "name", "") == name
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,22 +100,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m runtime.replay", description=__doc__)
     parser.add_argument("folder", help="the model's folder, with contract.json in it")
     parser.add_argument("--url", help="a running service; left out, the model is loaded here")
+    parser.add_argument(
+        "--form", action="store_true", help="the form that serves alone, not what it falls back on"
+    )
     options = parser.parse_args(arguments)
     contract = json.loads((Path(options.folder) / "contract.json").read_text(encoding="utf-8"))
     golden = contract["golden"]
     # Imported before the clock starts: the time is that of the answers.
-    from .predictor import Predictor
+    from .predictor import Predictor, native_is_here
 
     answerer = None if options.url else Predictor(options.folder)
     start = time.perf_counter()
     got = post(options.url, golden["rows"]) if answerer is None else answerer.answer(golden["rows"])
     milliseconds = (time.perf_counter() - start) * 1000
     worst, differing = compare(golden, got, contract["tolerance"])
+    modules = installed()  # what the form that serves has imported
+    alone = options.form or not native_is_here()
+    if answerer is not None and answerer.form != "native" and not alone:
+        # What the compiled form falls back on must answer alike.
+        native = Predictor(options.folder, native=True).answer(golden["rows"])
+        more, others = compare(golden, native, contract["tolerance"])
+        worst, differing = max(worst, more), differing or others
     report = {
         "rows": len(golden["rows"]),
         "worst": worst,
         "milliseconds": milliseconds,
         "mismatches": differing,
+        "modules": modules,
+        "trouble": answerer.trouble if answerer else "",
     }
     print(json.dumps(report))
     return 1 if differing else 0

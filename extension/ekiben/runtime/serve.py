@@ -1,6 +1,8 @@
-"""``python -m runtime.serve``: the service in one process, on a socket of its own, told in a file.
+"""``python -m runtime.serve``: the service on a socket of its own, told in a file.
 
-``bentoml serve`` works on the project as well; this is the short way: one interpreter, one import.
+``bentoml serve`` works on the project as well; this is the short way: one interpreter, and BentoML is
+imported only when a route is asked that only it has, or when ``service.py`` was edited. With
+``EKIBEN_WORKERS`` above 1 this process watches over that many others (``supervise.py``).
 The record file says who it is from the first moment, before anything slow is imported, so that a
 service is listed however its parent ends. It goes away when the service stops; when the service
 fails it stays and says why.
@@ -9,16 +11,25 @@ fails it stays and says why.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
+import math
 import os
 import signal
 import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from .settings import Settings
+
+#: Of glibc's ``malloc.h``.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 class Record:
@@ -55,25 +66,104 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def run(target: str, sock: socket.socket, record: Record) -> int:
-    """Imports the service, serves until a signal; the exit status."""
+def application(target: str, settings: Settings) -> Any:
+    """The gate before the service ``module:attribute`` of the project in the current folder."""
+    from .behind import Behind, edited
+    from .gate import Gate
+
+    project = Path.cwd()
+    made_for = import_module(".made_for", __package__)
+    return Gate(Behind(target, eager=edited(project)), project / "contract.json", made_for.MODEL, settings)
+
+
+def run(target: str, sock: socket.socket, settings: Settings, ready: Callable[[Any], None]) -> int:
+    """Loads the model, serves until a signal; the exit status. ``ready`` gets the gate once it answers."""
     import uvicorn
 
-    module, _, attribute = target.partition(":")
-    service = getattr(import_module(module), attribute)
+    from .journal import logging_config
+    from .lane import lane
+    from .tracing import traced
+
+    gate = application(target, settings)
+    app = traced(gate, gate.name, settings.tracing) if settings.tracing else gate
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets=sockets)
             if self.started:
-                record.tell(state="ready")
+                _settle()
+                ready(gate)
 
     config = uvicorn.Config(
-        service.to_asgi(), log_level="info", access_log=False, lifespan="on", timeout_graceful_shutdown=5
+        app,
+        http=lane(gate),
+        proxy_headers=False,
+        log_level="info",
+        access_log=False,
+        log_config=logging_config(settings.log),
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=math.ceil(settings.drain),
     )
     server = Server(config)
-    server.run(sockets=[sock])
+    with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
+        # BentoML empties this folder at every start; two processes must not share one.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        try:
+            server.run(sockets=[sock])
+        except SystemExit as end:
+            if not end.code:  # a signal; uvicorn's own end after a failed start has a status
+                raise
     return 0 if server.started else 1
+
+
+def _settle() -> None:
+    """What was loaded stays: a collection need not walk through it, which would hold answers up for milliseconds.
+
+    The objects of many rows come and go without cycles, so that collections may also be rare. Threads that
+    write logs hand over sooner than after Python's own 5 ms.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    sys.setswitchinterval(0.001)
+    _keep_pages()
+
+
+def _keep_pages() -> None:
+    """Lets the C library keep the memory of a large answer for the next one, where it is glibc.
+
+    It would give it back after each, and hundreds of page faults would take as long as the model. Up to
+    64 MB stay; what is larger than 32 MB in one piece goes back at once.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(M_TRIM_THRESHOLD, 64 * 2**20)
+    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+
+
+def watch(arguments: list[str], sock: socket.socket, settings: Settings, record: Record) -> int:
+    """Serves with several workers, each started with ``arguments``; the exit status.
+
+    Raises:
+        RuntimeError: this system cannot hand a socket to several processes.
+    """
+    if os.name != "posix":
+        raise RuntimeError("EKIBEN_WORKERS above 1 needs Linux or macOS.")
+    from .supervise import Supervisor
+
+    command = [sys.executable, "-m", f"{__package__}.serve", *arguments]
+    return Supervisor(command, sock, settings, lambda: record.tell(state="ready")).run()
+
+
+def work(target: str, sock: int, line: int) -> int:
+    """One worker of several, on an inherited socket and with a line to the one who watches."""
+    from .siblings import Siblings
+
+    settings = Settings.read()
+    siblings = Siblings(line, settings.drain)
+    return run(target, socket.socket(fileno=sock), settings, lambda app: siblings.ready(app.engine))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,21 +173,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "0")))
     parser.add_argument("--record", help="a JSON file that tells others of this service")
+    parser.add_argument("--worker", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     sys.path.insert(0, os.getcwd())
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     record = Record(options.record)
     # Until the server takes over, a stop must still clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        if options.worker:
+            return work(options.service, *options.worker)
         sock = bind(options.host, options.port)
         host, port = sock.getsockname()[:2]
         record.tell(pid=os.getpid(), birth=_birth(), url=f"http://{host}:{port}", state="starting")
         print(f"http://{host}:{port}", flush=True)
-        os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-        with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
-            # BentoML empties this folder at every start; two services must not share one.
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-            status = run(options.service, sock, record)
+        settings = Settings.read()
+        if settings.workers > 1:
+            status = watch([options.service], sock, settings, record)
+        else:
+            status = run(
+                options.service, sock, settings, lambda app: record.tell(state="ready", **_form(app))
+            )
     except (SystemExit, KeyboardInterrupt):
         record.remove()
         return 0
@@ -112,6 +208,19 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
+def _form(app: Any) -> dict[str, Any]:
+    """What the record must be told where the compiled form did not load."""
+    trouble = getattr(getattr(app.engine, "predictor", None), "trouble", "")
+    return {"form": "native", "speedup": 0.0, "message": trouble} if trouble else {}
+
+
+def end(status: int) -> None:
+    """Ends this process at once: a call of the model that hangs in its thread must not keep it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _birth() -> float:
     import psutil
 
@@ -119,4 +228,4 @@ def _birth() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -1,0 +1,272 @@
+"""The short lane for what a service is mostly asked: one whole, plain ``POST /predict`` after the other.
+
+Such a request needs no task, no ASGI messages and no general parser: its rows go to the engine from the
+bytes that arrived, and the answer is written when the engine has it, which is at once where nobody else is
+about. A connection stays in the lane as long as it sends nothing else. The first bytes that are not
+exactly such a request (another route, a header not listed here, a head in pieces, chunks, pipelining) go
+to uvicorn untouched, and so does the rest of that connection: there is never a doubt who reads what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextvars import copy_context
+from typing import Any, NamedTuple
+
+from .engine import LARGE_BODY
+from .http2 import Door
+from .journal import made, marked
+from .predictor import dumps
+from .problems import Problem
+from .refusal import retry
+
+START = b"POST /predict HTTP/1.1\r\n"
+#: Headers that change nothing about how a request is read or answered, beside those looked at.
+HARMLESS = frozenset(
+    b"accept accept-encoding accept-language cookie forwarded host referer traceparent tracestate user-agent"
+    b" via x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-real-ip x-request-id".split()
+)
+HEAD = 8192
+#: Heads that are remembered, as clients repeat them to the byte; and the longest of them.
+HEADS, REPEATED = 64, 1024
+#: Bytes that may wait while an answer is being made; then reading rests.
+HELD = 65536
+#: Seconds in which a request that was already sent may still arrive when the service stops.
+LAST = 0.1
+
+
+class Head(NamedTuple):
+    """What a plain head says: the body's length, the client's language, its own request id if it has one."""
+
+    length: int
+    speaks: str
+    identity: bytes
+
+
+class Asked(NamedTuple):
+    """A request under way. ``begin`` is of ``time.perf_counter``."""
+
+    head: Head
+    body: bytes
+    begin: float
+    warnings: list[Problem]
+
+
+def plain(head: bytes) -> Head | None:
+    """A head (without its empty line) of a request for the lane; None for any other."""
+    if not head.startswith(START) or len(head) > HEAD:
+        return None
+    headers: list[tuple[bytes, bytes]] = []
+    length = hosts = -1
+    for line in head[len(START) :].split(b"\r\n"):
+        name, _colon, value = line.partition(b":")
+        name, value = name.lower(), value.strip(b" \t")
+        if b"\r" in line or b"\n" in line or b"\0" in line:
+            return None
+        if name == b"content-length":
+            if length >= 0 or not value.isdigit() or len(value) > 10:
+                return None
+            length = int(value)
+        elif name == b"connection":
+            if value.lower() != b"keep-alive":
+                return None
+        elif name != b"content-type" and name not in HARMLESS:
+            return None
+        hosts += name == b"host"
+        headers.append((name, value))
+    return Head(length, *marked(headers)) if hosts == 0 and length >= 0 else None
+
+
+class Lane(Door):
+    """A connection that begins in the lane. ``gate`` and ``heads`` are set in a subclass, by ``lane``."""
+
+    gate: Any = None
+    heads: dict[bytes, Head]
+    #: uvicorn's headers of every answer, and the same as bytes.
+    defaults: tuple[Any, bytes] = (None, b"")
+    inside = True
+    busy = False
+    ending = False
+    missing = 0
+    answered = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        """Nothing was sent yet."""
+        super().connection_made(transport)
+        self.held = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes a plain request, or a piece of it; hands all else on, once and for all."""
+        if not self.inside:
+            return super().data_received(data)
+        if self.busy:
+            self.held += data
+            if len(self.held) > HELD:
+                self.flow.pause_reading()
+        elif self.missing > len(data):
+            self.missing -= len(data)
+            self.held += data
+        else:
+            if self.missing:
+                data = bytes(self.held + data)
+                self.missing = 0
+                self.held.clear()
+            if not self._take(data):
+                self._leave(data)
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers: it is read no further either."""
+        super().pause_writing()
+        if self.inside:
+            self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        if self.inside and not self.busy:
+            self.flow.resume_reading()
+            self.answered = time.perf_counter()
+            if self.timeout_keep_alive_task is None:
+                self._arm(self.timeout_keep_alive)
+
+    def shutdown(self) -> None:
+        """A stop waits for what is under way, and for what was sent before the client could know."""
+        self.ending = True
+        if not self.inside:
+            super().shutdown()
+        elif not self.busy and not self.missing:
+            self.loop.call_later(LAST, self._end)
+
+    def _end(self) -> None:
+        if not self.inside:
+            super().shutdown()
+        elif not self.busy and not self.missing:
+            self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """One timer serves many requests: it looks when the last of them was."""
+        self.timeout_keep_alive_task = None
+        if self.inside:
+            if self.busy or self.missing or self.flow.write_paused:
+                return
+            left = self.answered + self.timeout_keep_alive - time.perf_counter()
+            if left > 0:
+                self._arm(left)
+                return
+        super().timeout_keep_alive_handler()
+
+    def _arm(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _leave(self, data: bytes) -> None:
+        self.inside = False
+        if self.answered:
+            self.opening = None  # HTTP/2 opens a connection or does not come
+        self.flow.resume_reading()
+        super().data_received(data)
+
+    # -- a request ---------------------------------------------------------------------------------------
+
+    def _take(self, data: bytes) -> bool:
+        gate = self.gate
+        engine = gate.engine
+        end = data.find(b"\r\n\r\n")
+        first = data[: max(end, 0)]
+        head = self.heads.get(first) or self._head(first)
+        if head is None or engine is None or head.length > min(LARGE_BODY, gate.settings.body_bytes):
+            return False
+        body = data[end + 4 :]
+        self.missing = head.length - len(body)
+        if self.missing > 0:
+            self.held += data
+            return True
+        if self.missing < 0:  # pipelined
+            self.missing = 0
+            return False
+        begin = time.perf_counter()
+        warnings: list[Problem] = []
+        try:
+            rows, warnings = engine.read(body)
+            answers = engine.at_once(rows)
+            asked = None if answers is not None else engine.submit(rows)
+        except Exception as error:  # noqa: BLE001 - the model may raise anything
+            asked, answers = None, error
+        request = Asked(head, body, begin, warnings)
+        if asked is None:
+            self._answer(request, answers)
+        else:
+            self.busy = True
+            engine.metrics.in_flight += 1
+            asked.add_done_callback(lambda done: self._done(request, done))
+        return True
+
+    def _head(self, first: bytes) -> Head | None:
+        head = plain(first)
+        if head is not None and not head.identity and len(first) <= REPEATED:
+            if len(self.heads) >= HEADS:
+                self.heads.clear()
+            self.heads[first] = head
+        return head
+
+    def _done(self, request: Asked, done: asyncio.Future[dict[str, Any]]) -> None:
+        self.busy = False
+        self.gate.engine.metrics.in_flight -= 1
+        error = done.exception()
+        self._answer(request, done.result() if error is None else error)
+        if not self.flow.write_paused:
+            self.flow.resume_reading()
+        if self.held and not self.transport.is_closing():
+            data = bytes(self.held)
+            self.held.clear()
+            self.data_received(data)
+
+    def _answer(self, request: Asked, answers: Any) -> None:
+        head, body, begin, warnings = request
+        gate = self.gate
+        engine = gate.engine
+        identity = head.identity or made()
+        status, code, more = b"200 OK", 200, self._defaults()
+        try:
+            if isinstance(answers, Exception):
+                raise answers
+            written = engine.write(answers, warnings, head.speaks)
+        except Exception as error:  # noqa: BLE001 - the model may raise anything
+            refused = copy_context().run(gate._refusal, error, identity)
+            written = dumps(refused.body(head.speaks))
+            code = refused.status
+            status = b"%d Refused" % code
+            more += b"".join(b"%b: %b\r\n" % header for header in retry(error))
+        self.answered = now = time.perf_counter()
+        engine.metrics.answered("predict", code, now - begin)
+        gate.journal.add(identity, "POST", "/predict", code, now - begin, body)
+        transport = self.transport
+        if transport.is_closing():
+            return
+        if self.ending:
+            more += b"connection: close\r\n"
+        transport.write(
+            b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b"
+            % (status, len(written), identity, more, written)
+        )
+        self.server_state.total_requests += 1
+        if self.ending:
+            transport.close()
+        elif self.timeout_keep_alive_task is None:
+            self._arm(self.timeout_keep_alive)
+
+    def _defaults(self) -> bytes:
+        """The headers of every answer, which uvicorn makes anew each second."""
+        listed, told = self.defaults
+        if listed is not self.server_state.default_headers:
+            listed = self.server_state.default_headers
+            told = b"".join(b"%b: %b\r\n" % header for header in listed)
+            type(self).defaults = (listed, told)
+        return told
+
+
+def lane(gate: Any) -> type[Door]:
+    """The protocol for connections to ``gate``: with the lane where nothing stands before the engine."""
+    if gate.edited or gate.settings.guard or gate.settings.tracing:
+        return Door
+    return type("GateLane", (Lane,), {"gate": gate, "heads": {}})

@@ -1,0 +1,153 @@
+"""From what a protocol was given to the model's answers, by the contract, with the engine's queue between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..contract import check_columns
+from ..engine import LARGE_BODY, LARGE_ROWS, Engine
+from ..predictor import dumps, notices, plain
+from ..problems import InvalidRows, Problem, problem
+from .call import Call, refused
+
+Place = Callable[[str, str], str]
+_PATH = re.compile(r"\$\.rows(?:\[(\d+)\])?(.*)", re.DOTALL)
+
+
+@dataclass
+class Given:
+    """Rows of a request: ``rows`` as ``/predict`` takes them, or ``columns`` in the contract's order, or
+    ``checked`` as the model takes them.
+
+    ``place(row, rest)`` is where a row's value stands in the request; ``row`` is empty for all of it.
+    """
+
+    rows: list[Any] | None = None
+    columns: list[list[Any]] | None = None
+    checked: list[Any] | None = None
+    place: Place = field(default=lambda row, rest: f"$.rows[{row}]{rest}" if row else f"$.rows{rest}")
+
+    def check(self, predictor: Any) -> tuple[list[Any], list[Problem]]:
+        """Rows as the model takes them, and the warnings.
+
+        Raises:
+            InvalidRows: they break the contract; the places are those of the request.
+        """
+        try:
+            if self.checked is not None:
+                return self.checked, []
+            if self.rows is not None:
+                checked, warnings = predictor.check(self.rows)
+            else:
+                checked, warnings = self._check_columns(predictor.contract)
+        except InvalidRows as error:
+            # A client is told of the first only; of a million places the others are no more than counted.
+            told = error.problems[: InvalidRows.shown]
+            raise InvalidRows([*self.moved(told), *error.problems[len(told) :]], error.status) from None
+        return checked, self.moved(warnings)
+
+    def _check_columns(self, contract: dict[str, Any]) -> tuple[list[Any], list[Problem]]:
+        columns = self.columns or []
+        if not columns or not columns[0]:
+            raise InvalidRows([problem("$.rows", "empty_rows")])
+        columns, warnings = check_columns(contract, columns)
+        return (
+            columns[0] if contract["input"] in ("texts", "images") else list(zip(*columns, strict=True))
+        ), warnings
+
+    def moved(self, problems: list[Problem]) -> list[Problem]:
+        """The same problems at their places in the request."""
+        found = []
+        for entry in problems:
+            parts = _PATH.fullmatch(entry.path)
+            found.append(replace(entry, path=self.place(*parts.groups(default=""))) if parts else entry)
+        return found
+
+    def wire(self, contract: dict[str, Any]) -> list[Any]:
+        """The rows as ``/predict`` takes them, as plain JSON data."""
+        if self.rows is not None:
+            return [plain(row) for row in self.rows]
+        columns = self.columns or []
+        if contract["input"] in ("texts", "images"):
+            return plain(columns[0]) if columns else []
+        rows = [plain(row) for row in zip(*columns, strict=True)]
+        if contract["input"] == "array":
+            return rows
+        names = [entry["name"] for entry in contract["inputs"]]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@dataclass
+class Answer:
+    """``outputs`` by name, one entry a row; ``body`` is the edited service's own JSON where it answered."""
+
+    outputs: dict[str, Any]
+    warnings: list[Problem]
+    body: dict[str, Any] | None = None
+
+    def notices(self, language: str) -> list[Any]:
+        """Warnings as they travel."""
+        if self.body is not None:
+            found = self.body.get("warnings")
+            return found if isinstance(found, list) else []
+        return notices(self.warnings, language)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were answered."""
+        return len(next(iter(self.outputs.values()), ()))
+
+
+async def ask(call: Call, read: Callable[[], Given]) -> Answer:
+    """The answers to what ``read`` makes of the body; a large one is read in a thread.
+
+    Raises:
+        InvalidRows: the rows break the contract, or an edited service refused them.
+        Overloaded: too much is waiting.
+        TimedOut: it took longer than the time limit.
+    """
+    large = len(call.body) > LARGE_BODY
+    engine = call.engine
+    if not isinstance(engine, Engine):
+        return await _through(call, await aside(read) if large else read())
+    predictor = engine.predictor
+
+    def prepare() -> tuple[list[Any], list[Problem]]:
+        return read().check(predictor)
+
+    rows, warnings = await aside(prepare) if large else prepare()
+    return Answer(await engine.submit(rows), warnings)
+
+
+async def _through(call: Call, given: Given) -> Answer:
+    """The edited service's own answer, where it has the shape of one."""
+    told = await call.engine.answer_body(dumps({"rows": given.wire(call.contract)}), call.language)
+    body = json.loads(told)
+    if not isinstance(body, dict) or not isinstance(body.get("predictions"), list):
+        detail = ", ".join(list(body)[:5]) if isinstance(body, dict) else type(body).__name__
+        raise refused(501, "$", "edited_answer", detail=detail)
+    count = len(body["predictions"])
+    outputs = {
+        name: values
+        for name, values in body.items()
+        if name not in ("classes", "warnings") and isinstance(values, list) and len(values) == count
+    }
+    return Answer(outputs, [], body)
+
+
+async def written(call: Call, answer: Answer, write: Callable[[], bytes]) -> bytes:
+    """``write()``, in a thread where the answer is long."""
+    if answer.rows > LARGE_ROWS or len(call.body) > LARGE_BODY:
+        found: bytes = await aside(write)
+        return found
+    return write()
+
+
+async def aside(work: Callable[..., Any], *arguments: Any) -> Any:
+    """``work`` in a thread."""
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)

@@ -1,0 +1,121 @@
+"""One request of a protocol, and the errors that belong to the address and not to the rows."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..problems import InvalidRows, problem
+from . import words  # noqa: F401 - adds the texts
+
+
+@dataclass
+class Call:
+    """A request with its whole body. ``headers`` have names in lower case; ``limit`` is in bytes.
+
+    ``trailers``: the connection can carry them; ``ending`` is set when the server stops.
+    """
+
+    engine: Any
+    method: str
+    path: str
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    language: str = "en"
+    limit: int = 0
+    trailers: bool = False
+    ending: asyncio.Event | None = None
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """The contract of the model that answers."""
+        contract: dict[str, Any] = self.engine.contract
+        return contract
+
+    def header(self, name: bytes) -> str:
+        """A header's value, empty where there is none."""
+        return self.headers.get(name, b"").decode("latin-1").strip()
+
+    def expect(self, name: str, version: str = "") -> None:
+        """Refuses another model than ours.
+
+        Raises:
+            InvalidRows: with status 404.
+        """
+        if name != self.engine.name:
+            raise refused(404, self.path, "unknown_model", name=name[:80], known=self.engine.name)
+        if version and version != self.engine.version:
+            raise refused(404, self.path, "unknown_version", version=version[:80], known=self.engine.version)
+
+    def only(self, *methods: str) -> None:
+        """Refuses other methods.
+
+        Raises:
+            InvalidRows: with status 405.
+        """
+        if self.method not in methods:
+            raise refused(405, self.path, "wrong_method", method=self.method, methods=", ".join(methods))
+
+    def unpack(self) -> None:
+        """Unpacks a body that was sent with ``Content-Encoding: gzip`` or ``deflate``.
+
+        Raises:
+            InvalidRows: it is of another encoding, damaged, or larger than the limit once unpacked.
+        """
+        packed = self.header(b"content-encoding").lower()
+        if packed and packed != "identity":
+            self.body = inflate(self.body, packed, self.limit)
+
+    def json(self) -> Any:
+        """The body as JSON data; NaN and Infinity are taken as Python writes them.
+
+        Raises:
+            InvalidRows: it is not JSON.
+        """
+        return read_json(self.body)
+
+
+def refused(status: int, path: str, code: str, **values: Any) -> InvalidRows:
+    """An error of one problem."""
+    return InvalidRows([problem(path, code, **values)], status)
+
+
+def read_json(text: bytes | str) -> Any:
+    """JSON data, or InvalidRows."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise refused(400, "$", "bad_json", detail=str(error)[:120]) from error
+
+
+def inflate(body: bytes, packed: str, limit: int) -> bytes:
+    """``body`` unpacked; ``packed`` is gzip or deflate.
+
+    Raises:
+        InvalidRows: it is of another encoding, damaged, or larger than ``limit``.
+    """
+    if packed not in ("gzip", "x-gzip", "deflate"):
+        raise refused(415, "Content-Encoding", "unknown_encoding", encoding=packed[:40])
+    try:
+        # 15 + 32: gzip's or zlib's head, whichever is there.
+        machine = zlib.decompressobj(15 + 32)
+        unpacked = machine.decompress(body, limit + 1)
+        if len(unpacked) <= limit and not machine.eof:
+            raise EOFError
+    except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise refused(400, "$", "bad_encoding", encoding=packed) from error
+    if len(unpacked) > limit:
+        raise refused(413, "$", "too_large", limit=limit)
+    return unpacked
+
+
+def sentences(error: InvalidRows, language: str) -> str:
+    """What is wrong, where and the remedy; of several places the first three."""
+    told = [entry.told(language) for entry in error.problems[:3]]
+    more = len(error.problems) - len(told)
+    lines = [f"{entry['path']}: {entry['message']} {entry['remedy']}".strip() for entry in told]
+    return " ".join(lines) + (f" (+{more})" if more else "")

@@ -1,0 +1,161 @@
+"""Tensors to rows of the contract: one a column by name, or one for all where the values are of one kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..problems import InvalidRows, problem
+from .asking import Given, Place
+from .call import refused
+from .described import datatype, inputs
+from .tensors import KNOWN, Tensor
+
+_WHOLE = tuple(name for name in KNOWN if "INT" in name)
+_NUMBERS = (*_WHOLE, *(name for name in KNOWN if "FP" in name or name == "BF16"))
+
+
+def given(contract: dict[str, Any], tensors: list[Tensor], key: str = "$.inputs") -> Given:
+    """The rows that the tensors hold.
+
+    A single tensor needs no particular name where the model takes a single one.
+
+    Raises:
+        InvalidRows: names, datatypes or shapes are not those of the contract.
+    """
+    fields = contract["inputs"]
+    names = [field["name"] for field in fields]
+    listed = ", ".join(entry.name for entry in inputs(contract)[:20])
+    if not tensors:
+        raise refused(400, key, "no_tensors", wanted=listed)
+    seen: set[str] = set()
+    for tensor in tensors:
+        if tensor.name in seen:
+            raise refused(400, tensor.path, "tensor_twice", got=tensor.name[:80])
+        seen.add(tensor.name)
+    form = contract["input"]
+    if len(tensors) == 1 and (
+        form in ("tensor", "texts", "images") or not seen <= set(names) or len(names) == 1
+    ):
+        return _whole(contract, tensors[0])
+    if form in ("tensor", "texts", "images"):
+        other = next((tensor for tensor in tensors if tensor.name not in names), tensors[-1])
+        raise refused(400, other.path, "tensor_names", got=other.name[:80], wanted=listed)
+    return _columns(contract, tensors, names, key)
+
+
+def _columns(contract: dict[str, Any], tensors: list[Tensor], names: list[str], key: str) -> Given:
+    listed = ", ".join(names[:20])
+    bad = [
+        problem(tensor.path, "tensor_names", got=tensor.name[:80], wanted=listed)
+        for tensor in tensors
+        if tensor.name not in names
+    ]
+    by_name = {tensor.name: tensor for tensor in tensors}
+    bad += [problem(key, "tensor_missing", got=name, wanted=listed) for name in names if name not in by_name]
+    if bad:
+        raise InvalidRows(bad)
+    columns = []
+    count = sized_rows(by_name[names[0]])
+    for field in contract["inputs"]:
+        tensor = by_name[field["name"]]
+        _kind(field, tensor)
+        _one_a_row(tensor)
+        if tensor.shape[0] != count:
+            path, first = tensor.path, names[0]
+            raise refused(400, path, "unequal", got=tensor.shape[0], first=first, wanted=count)
+        image = field["kind"] == "image"
+        columns.append(tensor.filed() if image else _values(field, tensor, tensor.listed()))
+    paths = {name: by_name[name].path for name in names}
+    return Given(columns=columns, place=_place(names, paths))
+
+
+def _whole(contract: dict[str, Any], tensor: Tensor) -> Given:
+    """One tensor that holds everything."""
+    fields = contract["inputs"]
+    form = contract["input"]
+    path = f"{tensor.path}.data"
+
+    def place(row: str, rest: str) -> str:
+        return f"{path}[{row}]{rest.removesuffix('.b64')}" if row else f"{path}{rest}"
+
+    if form == "images":
+        return Given(rows=_images(tensor), place=place)
+    for field in fields:
+        _kind(field, tensor)
+    if form == "tensor":
+        wanted = (-1, *fields[0]["shape"])
+        if len(tensor.shape) != len(wanted) or tensor.shape[1:] != wanted[1:]:
+            raise refused(400, tensor.path, "tensor_shape", got=list(tensor.shape), wanted=list(wanted))
+        return Given(rows=list(tensor.array()), place=place)
+    width = len(fields)
+    if width == 1:
+        _one_a_row(tensor)
+        return Given(columns=[_values(fields[0], tensor, tensor.listed())], place=place)
+    if len(tensor.shape) != 2 or tensor.shape[1] != width:
+        raise refused(400, tensor.path, "tensor_shape", got=list(tensor.shape), wanted=[-1, width])
+    values = tensor.listed()
+    columns = [_values(field, tensor, values[at::width]) for at, field in enumerate(fields)]
+    return Given(columns=columns, place=place)
+
+
+def _images(tensor: Tensor) -> list[Any]:
+    """Images as ``/predict`` takes them: files, or arrays of whole numbers."""
+    if tensor.datatype == "BYTES":
+        _one_a_row(tensor)
+        return tensor.filed()
+    if tensor.datatype != "UINT8":
+        raise refused(
+            400,
+            f"{tensor.path}.datatype",
+            "wrong_datatype",
+            got=tensor.datatype,
+            kind="image",
+            wanted="BYTES, UINT8",
+        )
+    rows: list[Any] = tensor.array().tolist()
+    return rows if isinstance(rows, list) else [rows]
+
+
+def sized_rows(tensor: Tensor) -> int:
+    """The number of rows in a column."""
+    return tensor.shape[0] if tensor.shape else 1
+
+
+def _one_a_row(tensor: Tensor) -> None:
+    if len(tensor.shape) == 1 or (len(tensor.shape) == 2 and tensor.shape[1] == 1):
+        return
+    raise refused(400, tensor.path, "tensor_shape", got=list(tensor.shape), wanted=[-1])
+
+
+def _kind(field: dict[str, Any], tensor: Tensor) -> None:
+    """Whether the tensor's datatype can carry the field's values; which of them do, the contract says."""
+    wanted = datatype(field)
+    taken = (wanted,) if wanted in ("BYTES", "BOOL") else _NUMBERS
+    if tensor.datatype not in taken:
+        kind = field["kind"]
+        raise refused(
+            400, f"{tensor.path}.datatype", "wrong_datatype", got=tensor.datatype, kind=kind, wanted=wanted
+        )
+
+
+def _values(field: dict[str, Any], tensor: Tensor, values: list[Any]) -> list[Any]:
+    # Arrays of text have no null. Where there are categories an empty text is none of them, so it is a gap;
+    # free text may be empty, unless the form leaves no other way to say that it is missing.
+    known = field["categories"]
+    gap = field["nullable"] and ("" not in known if known is not None else tensor.empty_is_gap)
+    if gap and tensor.datatype == "BYTES":
+        return [value or None for value in values]
+    return values
+
+
+def _place(names: list[str], paths: dict[str, str]) -> Place:
+    def place(row: str, rest: str) -> str:
+        rest = rest.removesuffix(".b64")  # an image is its own text here
+        bare = rest.removeprefix(".")
+        if rest.startswith("["):
+            inner = rest[1:-1]
+            bare = names[int(inner)] if inner.isdigit() and int(inner) < len(names) else inner[1:-1]
+        path = paths.get(bare, "$.inputs")
+        return f"{path}.data[{row}]" if row else path
+
+    return place
