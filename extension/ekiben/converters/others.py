@@ -1,0 +1,188 @@
+"""Bayes, neighbours, networks, clusters: models with a short formula of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ekiben.converters.lowering import Lower, answers, probabilities, scores, values
+from ekiben.converters.program import Source, Steps
+from ekiben.errors import NotConverted
+from ekiben.words import _
+
+SOFTMAX = {"op": "apply", "function": "softmax"}
+FLAT = {"op": "apply", "function": "flat"}
+#: Training rows times columns that a search by comparing with all of them is tried for.
+MOST_COMPARED = 2_000_000
+
+
+@probabilities("sklearn.GaussianNB")
+def gaussian(lower: Lower, part: Any, source: Source) -> Steps:
+    """The classes' densities and priors, in logarithms."""
+    import numpy
+
+    bias = numpy.log(part.class_prior_) - 0.5 * numpy.log(2.0 * numpy.pi * part.var_).sum(axis=1)
+    step = {
+        "op": "gauss",
+        "means": lower.keep(part.theta_),
+        "spread": lower.keep(part.var_),
+        "bias": lower.keep(bias),
+    }
+    return [*lower.numbers(source), step, SOFTMAX]
+
+
+@probabilities("sklearn.MultinomialNB", "sklearn.ComplementNB", "sklearn.BernoulliNB")
+def counting(lower: Lower, part: Any, source: Source) -> Steps:
+    """Linear in the counts."""
+    import numpy
+
+    kind = type(part).__name__
+    weights, bias = part.feature_log_prob_, part.class_log_prior_
+    first: Steps = []
+    if kind == "ComplementNB":
+        bias = part.class_log_prior_ if len(part.classes_) == 1 else numpy.zeros(len(part.classes_))
+    if kind == "BernoulliNB":
+        if part.binarize is not None:
+            first = [_binary(source, float(part.binarize))]
+        no = numpy.log(1.0 - numpy.exp(weights))
+        weights, bias = weights - no, bias + no.sum(axis=1)
+    step = {"op": "linear", "weights": lower.keep(weights.T), "bias": lower.keep(bias)}
+    return [*lower.loose(source), *first, step, SOFTMAX]
+
+
+def _binary(source: Source, limit: float) -> dict[str, Any]:
+    if source.sparse and limit < 0:
+        raise NotConverted(_("{type} has no faster form yet.", type=f"BernoulliNB(binarize={limit:g})"))
+    return {"op": "positive" if source.sparse else "above", "limit": limit}
+
+
+@probabilities("sklearn.MLPClassifier")
+def network_shares(lower: Lower, part: Any, source: Source) -> Steps:
+    """Layers, then what the output layer is trained for."""
+    steps = _layers(lower, part, source)
+    if part.out_activation_ == "softmax":
+        return [*steps, SOFTMAX]
+    steps = [*steps, {"op": "apply", "function": "logistic"}]
+    if part.n_outputs_ > 1:
+        raise NotConverted(_("It has several outputs, each with classes of its own."))
+    return [*steps, {"op": "apply", "function": "two"}]
+
+
+@values("sklearn.MLPRegressor")
+def network_values(lower: Lower, part: Any, source: Source) -> Steps:
+    """Layers."""
+    steps = _layers(lower, part, source)
+    return [*steps, FLAT] if part.n_outputs_ == 1 else steps
+
+
+def _layers(lower: Lower, part: Any, source: Source) -> Steps:
+    steps = lower.numbers(source)
+    for place, (weights, bias) in enumerate(zip(part.coefs_, part.intercepts_, strict=True)):
+        if place and part.activation != "identity":
+            steps = [*steps, {"op": "apply", "function": part.activation}]
+        steps = [*steps, {"op": "linear", "weights": lower.keep(weights), "bias": lower.keep(bias)}]
+    return steps
+
+
+def _nearest(lower: Lower, part: Any, source: Source, targets: Any) -> Steps:
+    """The mean of the nearest training rows' targets (rows × outputs), each row's distance to all of them."""
+    kind, power = part.effective_metric_, part.effective_metric_params_.get("p", 2)
+    if kind == "minkowski" and power in (1, 2):
+        kind = "euclidean" if power == 2 else "manhattan"
+    if kind not in ("euclidean", "manhattan") or part.weights not in ("uniform", "distance"):
+        raise NotConverted(_("{type} has no faster form yet.", type=f"{type(part).__name__} ({kind})"))
+    known = part._fit_X
+    if hasattr(known, "toarray") or known.size > MOST_COMPARED:
+        raise NotConverted(_("It compares with {n} rows, more than are tried.", n=known.shape[0]))
+    step = {
+        "op": "nearest",
+        "known": lower.keep(known.astype(float)),
+        "targets": lower.keep(targets),
+        "count": int(part.n_neighbors),
+        "metric": kind,
+        "by_distance": part.weights == "distance",
+    }
+    return [*lower.numbers(source), step]
+
+
+@answers("sklearn.LocalOutlierFactor")
+def lonely(lower: Lower, part: Any, source: Source) -> Steps:
+    """-1 where it is much less dense than around the nearest rows."""
+    import numpy
+
+    kind = part.effective_metric_
+    known = part._fit_X
+    if kind != "euclidean" or hasattr(known, "toarray") or known.size > MOST_COMPARED:
+        raise NotConverted(_("{type} has no faster form yet.", type=f"{type(part).__name__} ({kind})"))
+    step = {
+        "op": "lonely",
+        "known": lower.keep(known.astype(float)),
+        "reaches": lower.keep(part._distances_fit_X_[:, part.n_neighbors_ - 1]),
+        "dense": lower.keep(part._lrd),
+        "count": int(part.n_neighbors_),
+    }
+    shift = {"op": "affine", "plus": float(-part.offset_)}
+    found = {"op": "decide", "classes": lower.keep(numpy.array([-1, 1]))}
+    return [*lower.numbers(source), step, shift, found]
+
+
+@probabilities("sklearn.KNeighborsClassifier")
+def nearest_shares(lower: Lower, part: Any, source: Source) -> Steps:
+    """The share of each class among the nearest."""
+    import numpy
+
+    if part.outputs_2d_:
+        raise NotConverted(_("It has several outputs, each with classes of its own."))
+    return _nearest(lower, part, source, numpy.eye(len(part.classes_))[part._y])
+
+
+@values("sklearn.KNeighborsRegressor")
+def nearest_values(lower: Lower, part: Any, source: Source) -> Steps:
+    """The mean of the nearest."""
+    targets = part._y.astype(float)
+    steps = _nearest(lower, part, source, targets.reshape(len(targets), -1))
+    return [*steps, FLAT] if targets.ndim == 1 else steps
+
+
+@answers("sklearn.KMeans", "sklearn.MiniBatchKMeans", "sklearn.MeanShift", "sklearn.AffinityPropagation")
+def clusters(lower: Lower, part: Any, source: Source) -> Steps:
+    """The nearest centre."""
+    import numpy
+
+    if getattr(part, "affinity", "euclidean") != "euclidean":
+        raise NotConverted(_("{type} has no faster form yet.", type=type(part).__name__))
+    kind = numpy.int32 if "KMeans" in type(part).__name__ else numpy.int64
+    return _centres(
+        lower, source, part.cluster_centers_, numpy.arange(len(part.cluster_centers_), dtype=kind)
+    )
+
+
+@answers("sklearn.Birch")
+def grouped_centres(lower: Lower, part: Any, source: Source) -> Steps:
+    """The group of the nearest of many centres."""
+    return _centres(lower, source, part.subcluster_centers_, part.subcluster_labels_)
+
+
+def _centres(lower: Lower, source: Source, centres: Any, labels: Any) -> Steps:
+    centres = centres.astype(float)
+    # The nearest has the greatest x·c - c·c/2.
+    step = {
+        "op": "linear",
+        "weights": lower.keep(centres.T),
+        "bias": lower.keep(-0.5 * (centres * centres).sum(axis=1)),
+    }
+    # One centre alone would be taken for the score of two classes.
+    lone = [] if len(centres) > 1 else [{"op": "affine", "times": 0.0}]
+    return [*lower.loose(source), step, *lone, {"op": "decide", "classes": lower.keep(labels)}]
+
+
+@scores("sklearn.NearestCentroid")
+def centroids(lower: Lower, part: Any, source: Source) -> Steps:
+    """The nearest centroid."""
+    if part.metric != "euclidean" or part.shrink_threshold or getattr(part, "priors", "uniform") != "uniform":
+        raise NotConverted(_("{type} has no faster form yet.", type=type(part).__name__))
+    centres = part.centroids_.astype(float)
+    bias = -0.5 * (centres * centres).sum(axis=1)
+    return [
+        *lower.numbers(source),
+        {"op": "linear", "weights": lower.keep(centres.T), "bias": lower.keep(bias)},
+    ]
