@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,8 +27,10 @@ from ekiben.errors import (
     ReplayMismatch,
     ServiceFailed,
 )
+from ekiben.image import proving
 from ekiben.records import Contract, Job, Model, Project
 from rig import Rig
+from rig.registry import Registry
 
 if TYPE_CHECKING:
     from ekiben.box import Box
@@ -70,8 +73,10 @@ def test_no_engine_says_which_and_why(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(EngineMissing) as caught:
         image.choose("docker")
     assert "podman" not in caught.value.message
-    with pytest.raises(NotFound, match="nerdctl"):
+    with pytest.raises(EngineMissing, match="nerdctl is not installed"):
         image.choose("nerdctl")
+    with pytest.raises(NotFound, match="orbit"):
+        image.choose("orbit")
 
 
 def test_an_engine_that_is_there_and_does_not_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -107,7 +112,10 @@ def proven(container_rig: Rig, iris_box: Box) -> Iterator[tuple[image.BuiltImage
     """A proven image, built as a job, with the job as it was shown on the way."""
     shown: list[Job] = []
     built = image.build_job(
-        iris_box.model.tag, "ekiben-test/iris:1", engine=container_rig.engine, fresh=True, show=shown.append
+        iris_box.model.tag,
+        "ekiben-test/iris:1",
+        image.Options(engine=container_rig.engine, fresh=True),
+        show=shown.append,
     )
     yield built, shown
     built.remove()
@@ -148,12 +156,47 @@ def test_a_build_is_shown_step_by_step_and_proven(
 
 
 @in_container
+def test_what_an_engine_built_is_saved_pushed_and_known_by_its_packages(
+    proven: tuple[image.BuiltImage, list[Job]], container_rig: Rig, hub: Registry, tmp_path: Path
+) -> None:
+    built, _shown = proven
+    _leaves_and_comes_back(built, container_rig, hub, tmp_path)
+    purls = [one.get("purl", "") for one in built.sbom["components"]]
+    assert any(one.startswith("pkg:deb/debian/libc6@") for one in purls)
+    assert any(one.startswith("pkg:pypi/scikit-learn@") for one in purls)
+
+
+def _leaves_and_comes_back(built: image.BuiltImage, rig: Rig, hub: Registry, folder: Path) -> None:
+    """Saved as a file that loads, refused as a folder; pushed under another name and pulled."""
+    file = built.save(folder / "image.tar")
+    with tarfile.open(file) as archive:
+        assert "manifest.json" in archive.getnames()
+    assert [path.name for path in folder.iterdir() if "image" in path.name] == ["image.tar"]
+    before = rig.names()
+    assert built.reference in rig.run("load", "-i", str(file))
+    assert rig.names() == before
+    with pytest.raises(BuildFailed, match="one file"):
+        built.save(folder / "layout")
+    name = f"{hub.address}/team/engine:1"
+    with pytest.raises(BuildFailed, match="could not push"):
+        built.push("127.0.0.1:9/team/engine:1")
+    built.push(name)
+    assert rig.names() == before, "the name is the registry's alone"
+    rig.run("pull", "-q", *rig.plain, name)
+    try:
+        config = json.loads(rig.run("image", "inspect", name))[0]["Config"]
+        assert config["Labels"]["io.ekiben.model"] == built.record.model
+    finally:
+        rig.run("rmi", name)
+
+
+@in_container
 def test_the_image_answers_by_hand_without_telemetry(
     proven: tuple[image.BuiltImage, list[Job]], container_rig: Rig, iris_box: Box
 ) -> None:
     built, _shown = proven
     builder = registry.builder(container_rig.engine)
-    port = image._free_port()
+    port = image.free_port()
     name = builder.start(built.record, port)
     try:
         image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 60)
@@ -169,6 +212,9 @@ def test_the_image_answers_by_hand_without_telemetry(
             )
         inside = container_rig.run("exec", name, "env")
         assert "BENTOML_DO_NOT_TRACK=True" in inside
+        labels = json.loads(container_rig.run("image", "inspect", built.reference))[0]["Config"]["Labels"]
+        assert labels["io.ekiben.model"] == iris_box.model.tag
+        assert labels["org.opencontainers.image.created"] == iris_box.model.created
         tools = container_rig.run("exec", name, "sh", "-c", "command -v gcc git || echo neither")
         assert tools.strip() == "neither"
     finally:
@@ -202,7 +248,16 @@ def test_an_unproven_image_never_gets_the_name(
     assert row.expected != row.got
     assert caught.value.replay.station == "image"
     # The proven image of that name is still the one that the engine gives for it.
+    (kept,) = [one for one in image.images() if one.wanted == built.reference]
+    assert (
+        container_rig.names() - before == {f"localhost/{kept.reference}"} or container_rig.engine == "docker"
+    )
+    assert kept.reference == f"ekiben-unproven:{kept.digest.removeprefix('sha256:')[:12]}"
+    assert kept.replay is not None and kept.replay.mismatches == caught.value.replay.mismatches
+    assert "ekiben remove " + kept.reference in caught.value.remedy
+    image.find(kept.digest).remove()
     assert container_rig.names() == before
+    assert kept not in image.images()
     assert registry.builder(container_rig.engine).look(built.reference, "").digest == built.record.digest  # type: ignore[attr-defined]
     assert container_rig.containers() == ""
     assert list(scratch.iterdir()) == []
@@ -226,7 +281,8 @@ def test_an_interrupted_build_leaves_nothing(
             raise KeyboardInterrupt
 
     with pytest.raises(Cancelled):
-        image.build_job(iris_box.model.tag, "ekiben-test/iris:2", engine=container_rig.engine, show=interrupt)
+        chosen = image.Options(engine=container_rig.engine)
+        image.build_job(iris_box.model.tag, "ekiben-test/iris:2", chosen, show=interrupt)
     job = jobs.find(seen[-1].id)
     assert job.state == "cancelled"
     assert not paths.alive(job.pid, job.birth)
@@ -281,13 +337,22 @@ def test_a_service_that_does_not_start_in_the_image(
     head, _quotes, rest = service.read_text().partition('"""\n\n')
     service.write_text(f'{head}"""\n\n{code}{rest}')
     before = container_rig.names()
-    monkeypatch.setattr(image, "READY", 30.0)
+    monkeypatch.setattr(proving, "READY", 30.0)
     broken = replace(wrapped[0], folder=str(folder))
     with pytest.raises(ServiceFailed) as caught:
         image.build(broken, wrapped[1], "ekiben-test/iris:5", engine=container_rig.engine)
     assert "only outside" in caught.value.message
+    (kept,) = [one for one in image.images() if one.wanted == "ekiben-test/iris:5"]
+    assert kept.replay is None and "only outside" in kept.findings[-1].message
+    image.BuiltImage(kept).remove()
     assert container_rig.names() == before
     assert container_rig.containers() == ""
+
+
+def test_an_image_that_is_not_there() -> None:
+    with pytest.raises(NotFound, match="ekiben-unproven:0123") as caught:
+        image.find("ekiben-unproven:0123")
+    assert "ekiben images" in caught.value.remedy
 
 
 def test_the_command_tells_errors_as_events() -> None:
@@ -301,7 +366,9 @@ def test_the_command_tells_errors_as_events() -> None:
 
 
 @in_container
-def test_buildah_builds_and_proves_too(wrapped: tuple[Project, Model], container_rig: Rig) -> None:
+def test_buildah_builds_and_proves_too(
+    wrapped: tuple[Project, Model], container_rig: Rig, hub: Registry, tmp_path: Path
+) -> None:
     problem = registry.builder("buildah").problem()
     if problem is not None:
         # `make machine` installs it; continuous integration always runs this.
@@ -313,6 +380,7 @@ def test_buildah_builds_and_proves_too(wrapped: tuple[Project, Model], container
         assert made.replay.passed
         assert made.engine == "buildah"
         assert made.bytes > 100e6
+        _leaves_and_comes_back(image.BuiltImage(made), container_rig, hub, tmp_path)
     finally:
         image.BuiltImage(made).remove()
 

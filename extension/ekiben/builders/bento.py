@@ -10,6 +10,7 @@ goes before the service's.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ekiben import paths, shell
+from ekiben.builders.labels import labels
 from ekiben.errors import BuildFailed, NotFound
 from ekiben.records import Project
 from ekiben.words import _
@@ -33,6 +35,7 @@ class Bento:
 
     tag: str
     env: dict[str, str]
+    labels: dict[str, str]
 
     def command(self, *arguments: str) -> list[str]:
         """``bentoml …`` of this Python."""
@@ -66,7 +69,13 @@ def made(project: Project, base: str, tick: Callable[[], None]) -> Iterator[Bent
         }
         recipe = scratch / "bentofile.yaml"
         service_name = _recipe(Path(project.folder) / "bentofile.yaml", recipe, base)
-        bento = Bento(tag=f"{service_name}:{version}", env=env)
+        notes = json.loads((home / "models" / name / version / "model.json").read_text(encoding="utf-8"))
+        contract = (Path(project.folder) / "contract.json").read_bytes()
+        bento = Bento(
+            tag=f"{service_name}:{version}",
+            env=env,
+            labels={**labels(notes, contract), "org.opencontainers.image.base.name": base},
+        )
         status, last = shell.watch(
             bento.command("build", project.folder, "-f", str(recipe), "--version", version),
             lambda line: None,

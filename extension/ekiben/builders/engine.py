@@ -5,7 +5,8 @@ runs the result. Settings of the machine's own:
 
 * ``EKIBEN_BUILD_OPTIONS``: options for the engine's build as ``bentoml containerize --opt`` takes them,
   separated by spaces: ``network=host build-arg=HTTPS_PROXY=http://proxy:3128``;
-* ``EKIBEN_RUN_OPTIONS``: options for the engine's run: ``--network=host``.
+* ``EKIBEN_RUN_OPTIONS``: options for the engine's run: ``--network=host``;
+* ``EKIBEN_HTTP_REGISTRIES``: hosts that Podman and Buildah may push to without TLS, besides this machine.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ import shlex
 import shutil
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
-from ekiben.builders import bento, steps
+from ekiben.builders import bento, dpkg, steps, weights
 from ekiben.builders.running import run
 from ekiben.errors import BuildFailed
-from ekiben.protocols import Progress
-from ekiben.records import Finding, Image, Layer, Project
+from ekiben.image_records import SystemPackage
+from ekiben.protocols import WATCHED, Progress
+from ekiben.records import Finding, Image, Layer, Part, Project
 from ekiben.shell import ask, watch
 from ekiben.words import _
 
@@ -35,6 +40,37 @@ _USUAL = 38
 _SETTLE = 15.0
 #: Seconds a service has to end by itself when its container is stopped.
 _END = 5
+#: Asks an image's Python for its packages, with the modules of each no deeper than three names.
+_ASKED = """
+import json
+from importlib.metadata import distributions
+told = {}
+for one in distributions():
+    name, size, files = one.metadata["Name"], 0, set()
+    for file in one.files or ():
+        try:
+            size += one.locate_file(file).stat().st_size
+        except OSError:
+            continue
+        if file.suffix in (".py", ".so"):
+            files.add("/".join(file.parts[:3]) + ("" if len(file.parts) <= 3 else "/_.py"))
+    told[name] = {"version": one.version, "bytes": size, "files": sorted(files)}
+print(json.dumps(told))
+"""
+
+
+#: Asks it for the files that ``builders.dpkg`` reads.
+_LISTS = """
+import glob, json
+names = ["/var/lib/dpkg/status", *glob.glob("/var/lib/dpkg/status.d/*"), "/etc/os-release", "/usr/lib/os-release"]
+told = {}
+for name in names:
+    try:
+        told[name[1:]] = open(name, encoding="utf-8", errors="replace").read()
+    except OSError:
+        continue
+print(json.dumps(told))
+"""
 
 
 class Engine(ABC):
@@ -93,6 +129,8 @@ class Engine(ABC):
             command = box.command("containerize", box.tag, "-t", reference, "--backend", self.name)
             for option in (*self.build_options, *shlex.split(os.environ.get("EKIBEN_BUILD_OPTIONS", ""))):
                 command += ["--opt", option]
+            for key, value in box.labels.items():
+                command += ["--opt", f"label={key}={value}"]
             finished = False
             try:
                 environment = {**box.env, "BUILDKIT_PROGRESS": "plain"}
@@ -157,7 +195,8 @@ class Engine(ABC):
         # The service listens on the same number inside, for engines whose only network is the host's.
         name = f"ekiben-{secrets.token_hex(4)}"
         command = [self.name, "run", "-d", "--name", name, "-p", f"127.0.0.1:{port}:{port}"]
-        command += ["-e", f"PORT={port}", "-e", f"BENTOML_PORT={port}"]
+        for key, value in {"PORT": str(port), "BENTOML_PORT": str(port), **WATCHED}.items():
+            command += ["-e", f"{key}={value}"]
         command += shlex.split(os.environ.get("EKIBEN_RUN_OPTIONS", ""))
         try:
             ask([*command, image.reference])
@@ -166,6 +205,29 @@ class Engine(ABC):
             self._drop(name)
             raise
         return name
+
+    def weigh(self, image: Image, modules: Collection[str]) -> tuple[Part, ...]:
+        """What lies in the image: its own Python is asked for its packages."""
+        found = self._asked(image, _ASKED)
+        places = weights.alone({name: one["files"] for name, one in found.items()})
+        packages = [
+            weights.Package(name, one["version"], one["bytes"], places[name]) for name, one in found.items()
+        ]
+        parts = weights.parts(packages, modules)
+        rest = image.bytes - sum(part.bytes for part in parts)
+        parts.append(Part("the base and the service", "base", max(rest, 0)))
+        return tuple(sorted(parts, key=lambda part: (-part.bytes, part.name)))
+
+    def system(self, image: Image) -> tuple[SystemPackage, ...]:
+        """The packages of the image's distribution: they are read in a container of it."""
+        return dpkg.packages({path: text.encode() for path, text in self._asked(image, _LISTS).items()})
+
+    def _asked(self, image: Image, script: str) -> dict[str, Any]:
+        """What a script tells in a container of the image."""
+        command = [self.name, "run", "--rm", *shlex.split(os.environ.get("EKIBEN_RUN_OPTIONS", ""))]
+        told = ask([*command, "--entrypoint", "python3", image.reference, "-c", script], timeout=120)
+        found: dict[str, Any] = json.loads(told.splitlines()[-1])
+        return found
 
     def died(self, container: str) -> str | None:
         """The end of the log of a container that ended by itself; None while it runs."""
@@ -179,6 +241,63 @@ class Engine(ABC):
             return self._log(container)
         finally:
             self._drop(container)
+
+    def save(self, image: Image, target: Path) -> None:
+        """Writes the image as a file for ``docker load`` and ``podman load``.
+
+        Raises:
+            BuildFailed: the engine does not write it; a folder is not for engines.
+        """
+        if target.suffix != ".tar":
+            raise BuildFailed(
+                _("{engine} saves images as one file.", engine=self.name),
+                where=str(target),
+                remedy=_("Let the name end with .tar."),
+            )
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            self.archive(image.reference, part)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def archive(self, reference: str, file: Path) -> None:
+        """Writes an image as one file."""
+        ask([self.name, "save", "-o", str(file), reference], timeout=3600)
+
+    def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
+        """Sends the image to the registry in ``reference``; engines do not tell how much was sent: 0."""
+        target = reference or image.reference
+        told = _("Pushing {name}", name=target)
+        progress(told)
+        with self.named(image.reference, target) as command:
+            status, last = watch(command, lambda line: None, lambda: progress(told), env={})
+        if status:
+            raise BuildFailed(
+                _("{engine} could not push:\n{lines}", engine=self.name, lines="\n".join(last[-8:])),
+                where=target,
+                remedy=steps.remedy(last),
+            )
+        return 0
+
+    @contextmanager
+    def named(self, reference: str, target: str) -> Iterator[list[str]]:
+        """The command that pushes ``reference`` as ``target``; a name that was given for it alone goes again."""
+        fresh = target != reference and not self._knows(target)
+        if target != reference:
+            ask([self.name, "tag", reference, target])
+        try:
+            yield [self.name, "push", target]
+        finally:
+            if fresh:
+                ask([self.name, "rmi", target])
+
+    def _knows(self, reference: str) -> bool:
+        try:
+            ask([self.name, "image", "inspect", reference])
+        except BuildFailed:
+            return False
+        return True
 
     def remove(self, reference: str) -> None:
         """Removes an image."""

@@ -1,4 +1,4 @@
-"""Podman, Docker and Buildah: what each does in its own way."""
+"""Podman, Docker, nerdctl and Buildah: what each does in its own way."""
 
 from __future__ import annotations
 
@@ -7,22 +7,39 @@ import os
 import re
 import secrets
 import shlex
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ekiben import paths
 from ekiben.builders.engine import Engine, paired
+from ekiben.builders.oci.reference import parse, plain
 from ekiben.errors import BuildFailed
-from ekiben.records import Image, Layer
+from ekiben.image_records import SystemPackage
+from ekiben.protocols import WATCHED
+from ekiben.records import Finding, Image, Layer, Part
 from ekiben.shell import ask
+from ekiben.words import _
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
-class Podman(Engine):
+class _Containers(Engine):
+    """What Podman and Buildah share: they push under any name, and ask for TLS unless told otherwise."""
+
+    @contextmanager
+    def named(self, reference: str, target: str) -> Iterator[list[str]]:
+        """The command that pushes ``reference`` as ``target``."""
+        options = ["--tls-verify=false"] if plain(parse(target).host) else []
+        yield [self.name, "push", *options, reference, target]
+
+
+class Podman(_Containers):
     """Podman: no daemon, and no root where user namespaces are set up."""
 
     name = "podman"
@@ -43,7 +60,7 @@ class Docker(Engine):
 
     name = "docker"
     source = "https://docs.docker.com/engine/install/"
-    check = ("version", "--format", "{{.Server.Version}}")
+    check: tuple[str, ...] = ("version", "--format", "{{.Server.Version}}")
 
     def layers(self, reference: str, seen: dict[str, Any]) -> tuple[Layer, ...]:
         """The layers from the base up, with the instruction that made each."""
@@ -55,7 +72,26 @@ class Docker(Engine):
         return paired(seen["RootFS"]["Layers"], sizes)
 
 
-class Buildah(Engine):
+class Nerdctl(Docker):
+    """containerd's own command; it builds with BuildKit."""
+
+    name = "nerdctl"
+    source = "https://github.com/containerd/nerdctl"
+    check = ("info",)
+
+    def problem(self) -> Finding | None:
+        """None when it works here, else why not and the remedy; under 5 s."""
+        found = super().problem()
+        if found is None and shutil.which("buildctl") is None:
+            return Finding(
+                "error",
+                _("{engine} builds with BuildKit, which is not installed.", engine=self.name),
+                _("Install {engine}: {how}", engine="BuildKit", how="https://github.com/moby/buildkit"),
+            )
+        return found
+
+
+class Buildah(_Containers):
     """Buildah: builds only; Podman runs its images where it is there, else Buildah's own ``run``."""
 
     name = "buildah"
@@ -92,7 +128,8 @@ class Buildah(Engine):
         command = seen["OCIv1"]["config"]["Entrypoint"] + (seen["OCIv1"]["config"].get("Cmd") or [])
         ask([self.name, "from", "--pull-never", "--name", name, image.reference])
         try:
-            ask([self.name, "config", "--env", f"PORT={port}", "--env", f"BENTOML_PORT={port}", name])
+            for key, value in {"PORT": str(port), "BENTOML_PORT": str(port), **WATCHED}.items():
+                ask([self.name, "config", "--env", f"{key}={value}", name])
             options = shlex.split(os.environ.get("EKIBEN_RUN_OPTIONS", ""))
             with open(_note(name, "log"), "wb") as log:
                 process = subprocess.Popen(
@@ -107,6 +144,14 @@ class Buildah(Engine):
             self._drop(name)
             raise
         return name
+
+    def weigh(self, image: Image, modules: Collection[str]) -> tuple[Part, ...]:
+        """What lies in the image, where Podman can look; Buildah by itself does not tell."""
+        return Podman().weigh(image, modules) if Podman().problem() is None else ()
+
+    def system(self, image: Image) -> tuple[SystemPackage, ...]:
+        """The packages of the image's distribution, where Podman can look."""
+        return Podman().system(image) if Podman().problem() is None else ()
 
     def died(self, container: str) -> str | None:
         """The end of the log of a container that ended by itself; None while it runs."""
@@ -123,6 +168,11 @@ class Buildah(Engine):
             return self._log(container)
         finally:
             self._drop(container)
+
+    def archive(self, reference: str, file: Path) -> None:
+        """Writes an image as one file; in it the whole name, so that it is loaded under the same."""
+        name = json.loads(ask([self.name, "inspect", "--type", "image", reference]))["FromImage"]
+        ask([self.name, "push", reference, f"docker-archive:{file}:{name}"], timeout=3600)
 
     def _log(self, container: str) -> str:
         return _note(container, "log").read_text(encoding="utf-8", errors="replace")

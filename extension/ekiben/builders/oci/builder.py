@@ -9,22 +9,42 @@ from __future__ import annotations
 import errno
 import os
 import platform
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ekiben import paths
-from ekiben.builders.oci import layers, layout, local, packages, parts, remote, root, sending
+from ekiben.builders.oci import (
+    below,
+    contents,
+    layers,
+    layout,
+    local,
+    native,
+    packages,
+    parts,
+    referrers,
+    remote,
+    root,
+    sending,
+)
+from ekiben.builders.oci.aside import Aside
 from ekiben.builders.oci.client import Client
+from ekiben.builders.oci.estimate import estimate
 from ekiben.builders.oci.layers import Stored
 from ekiben.builders.oci.reference import parse, source
+from ekiben.builders.oci.shared_objects import Linked
 from ekiben.errors import BuildFailed
-from ekiben.protocols import Progress
-from ekiben.records import Finding, Image, Layer, Project
+from ekiben.image_records import SystemPackage
+from ekiben.protocols import LayerProgress, Progress
+from ekiben.records import Finding, Image, Layer, LayerStep, Part, Project, SizeEstimate
 from ekiben.words import _
 
-_STEPS = 7
+_STEPS = 6
 #: Seconds that a registry has to say that it is there.
 _QUICK = 3.0
 
@@ -47,26 +67,44 @@ class Oci:
         return None
 
     def build(self, project: Project, reference: str, base: str, progress: Progress) -> Image:
-        """Makes the image ``reference`` on ``base``: a layout folder, and in a local engine where one is.
+        """As ``assemble``, and loaded into a local engine where one is.
+
+        Raises:
+            BuildFailed: the base, a package or the disk's space cannot be had; the engine does not take it.
+            NotFound: the model is not in the store.
+        """
+
+        def tick() -> None:
+            progress(_STEPS, _STEPS, _("Writing the image"))
+
+        made = self.assemble(project, reference, base, progress)
+        folder = layout.place(reference)
+        try:
+            if local.engine() is None and not root.isolates():
+                told = _("Replayed without isolation: neither an engine nor namespaces work here.")
+                made = replace(made, findings=(Finding("info", told),))
+            if layout.config_of(folder)["architecture"] == here().partition("/")[2]:
+                with _full_disk():
+                    local.load(folder, reference, tick)
+        except BaseException:
+            layout.remove(reference)
+            raise
+        return made
+
+    def assemble(self, project: Project, reference: str, base: str, progress: Progress) -> Image:
+        """Makes the image ``reference`` on ``base`` as a layout folder; no engine is asked.
 
         Raises:
             BuildFailed: the base, a package or the disk's space cannot be had.
             NotFound: the model is not in the store.
         """
         try:
-            return self._build(project, reference, base, progress)
-        except OSError as problem:
-            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise BuildFailed(
-                _("There is no space left on the disk."),
-                where=str(problem.filename or paths.home()),
-                remedy=_("Make room, or set BENTOML_HOME to a larger disk, and build again."),
-            ) from problem
+            with _full_disk():
+                return self._assemble(project, reference, base, progress)
         finally:
             layers.prune()
 
-    def _build(self, project: Project, reference: str, base: str, progress: Progress) -> Image:
+    def _assemble(self, project: Project, reference: str, base: str, progress: Progress) -> Image:
         def at(step: int, message: str) -> Callable[[], None]:
             progress(step, _STEPS, message)
             return lambda: progress(step, _STEPS, message)
@@ -84,29 +122,49 @@ class Oci:
         client = Client(wanted.host)
         under = remote.resolve(client, wanted, target)
         python = _python(under, of.python)
-        made = [
-            *packages.made(
-                of.project / "requirements.txt",
-                python,
-                target,
-                lambda k, message: progress(2 + k, _STEPS, message),
-            ),
-            parts.code_layer(of, python, at(4, _("Packing the service"))),
-            parts.model_layer(of, at(5, _("Packing the model"))),
-        ]
-        for layer in under.manifest["layers"]:
-            _have(client, wanted.repository, layer, lambda message: progress(6, _STEPS, message))
-        tick = at(7, _("Writing the image"))
+        fetched: list[int] = []
+        began = time.monotonic()
+
+        def done(name: str, size: int, seconds: float, how: str) -> None:
+            if isinstance(progress, LayerProgress):
+                progress.layer(LayerStep(name, size, round(seconds, 2), how))
+
+        with Aside(lambda stop: _have_all(client, under, fetched, stop)) as fetching:
+            added: list[Stored] = []
+
+            def wait() -> None:
+                size = sum(layer["size"] for layer in under.manifest["layers"]) // 10**6
+                done = sum(fetched) // 10**6
+                progress(2, _STEPS, _("Fetching the base image · {done} of {size} MB", done=done, size=size))
+
+            def look(linked: list[Linked]) -> None:
+                fresh = fetching.result(wait)
+                how = "fetched" if fresh else "reused"
+                done(str(under.reference), sum(fetched), time.monotonic() - began if fresh else 0.0, how)
+                layer = native.layer(linked, under, target, lambda message: progress(2, _STEPS, message))
+                added.extend([layer] if layer else [])
+
+            made = [
+                *packages.made(
+                    of.project / "requirements.txt",
+                    python,
+                    target,
+                    lambda k, message: progress(2 + k, _STEPS, message),
+                    look,
+                    parts.imported(of),
+                ),
+                *added,
+                parts.runtime_layer(of, python, at(4, _("Packing the service"))),
+                parts.code_layer(of, at(4, _("Packing the service"))),
+                parts.model_layer(of, at(5, _("Packing the model"))),
+            ]
+        for layer in made:
+            done(layer.made_by, layer.bytes, layer.seconds, "reused" if layer.reused else "made")
+        at(6, _("Writing the image"))
         config = layout.canonical(parts.config(of, under, tuple(made), target))
         manifest = parts.manifest(of, under, tuple(made), config)
-        folder = layout.write(reference, config, manifest)
-        try:
-            tick()
-            isolation = local.load(folder, reference, tick) if target == here() else ""
-        except BaseException:
-            layout.remove(reference)
-            raise
-        return _image(reference, project.model, manifest, made, under, isolation)
+        layout.write(reference, config, manifest)
+        return _image(reference, project.model, manifest, made, under)
 
     def rename(self, image: Image, reference: str) -> Image:
         """Gives a finished image its name, and takes the one that it was built under."""
@@ -131,22 +189,85 @@ class Oci:
         layout.remove(reference)
         local.remove(reference)
 
-    def push(self, image: Image, progress: Callable[[str], None]) -> int:
-        """Sends the image to the registry that its name begins with; gives the bytes that had to be sent.
+    def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
+        """Sends the image to the registry in ``reference``, its own name unless told; gives the bytes that were sent.
 
         Raises:
             BuildFailed: the registry cannot be reached, or refuses.
         """
-        target = parse(image.reference)
-        return sending.send(target, layout.place(image.reference), image.base, progress)
+        target = parse(reference or image.reference)
+        names = {layer.digest: layer.made_by for layer in image.layers}
+        return sending.send(target, layout.place(image.reference), image.base, progress, names)
+
+    def weigh(self, image: Image, modules: Collection[str]) -> tuple[Part, ...]:
+        """What lies in the image, as it was written down when its layers were made."""
+        return contents.parts(layers.folder(), image, modules)
+
+    def system(self, image: Image) -> tuple[SystemPackage, ...]:
+        """The packages of the base's distribution, its Python, and those of the libraries that were added."""
+        config = layout.config_of(layout.place(image.reference))
+        base = image.base.rpartition("@")[0]
+        below_it = [{"digest": layer.digest} for layer in image.layers if layer.made_by == base]
+        there = below.look({"layers": below_it}, lambda: None).packages
+        architecture = config["architecture"]
+        system, release = (there[0].distribution, there[0].release) if there else ("debian", "")
+        added = tuple(
+            SystemPackage(name, version, architecture, system, release, added=True)
+            for layer in image.layers
+            for name, version in native.added(layer.made_by)
+        )
+        values = dict(entry.split("=", 1) for entry in config["config"]["Env"])
+        told = values.get("PYTHON_VERSION")
+        python = (SystemPackage("python", told, architecture, "", "", kind="generic"),) if told else ()
+        return (*there, *added, *python)
+
+    def estimate(self, project: Project, base: str) -> SizeEstimate:
+        """What the image of ``project`` on ``base`` will weigh; nothing is built for it.
+
+        Raises:
+            BuildFailed: the base cannot be had.
+        """
+        of = parts.subject(project)
+        target = os.environ.get("EKIBEN_BUILD_PLATFORM") or here()
+        wanted = source(base)
+        under = remote.resolve(Client(wanted.host), wanted, target)
+        return estimate(of, under, _python(under, of.python), target)
+
+    def attach(self, image: Image, media: str, content: bytes) -> None:
+        """Adds a document that refers to the image, to be sent along with it."""
+        referrers.attach(layout.place(image.reference), media, content)
 
     def save(self, image: Image, target: Path) -> None:
-        """Writes the image as one file for ``docker load`` and ``podman load``."""
-        layout.archive(layout.place(image.reference), image.reference, target)
+        """Writes the image: ``….tar`` for ``docker load`` and ``podman load``, else as a folder."""
+        folder = layout.place(image.reference)
+        if target.suffix == ".tar":
+            layout.archive(folder, image.reference, target)
+        else:
+            layout.copy(folder, target)
+
+    def load(self, image: Image, progress: Callable[[str], None]) -> str:
+        """Puts the image into the local engine; gives the engine's name, empty where none works here."""
+        told = _("Storing the image")
+        return local.load(layout.place(image.reference), image.reference, lambda: progress(told))
 
     def command(self, image: Image) -> str:
         """How a person runs it."""
         return local.command(image.reference) or f"podman load -i {layout.place(image.reference)}"
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    """A disk that is full is one clear error."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise BuildFailed(
+            _("There is no space left on the disk."),
+            where=str(problem.filename or paths.home()),
+            remedy=_("Make room, or set BENTOML_HOME to a larger disk, and build again."),
+        ) from problem
 
 
 def here() -> str:
@@ -172,19 +293,28 @@ def _python(base: remote.Base, wanted: str) -> str:
     return found
 
 
-def _have(client: Client, repository: str, layer: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Sees to it that a layer of the base lies here."""
-    digest, size = layer["digest"], layer["size"]
-    if layers.blob(digest).is_file():
-        os.utime(layers.blob(digest))
-        return
-    with layers.part() as file:
+def _have_all(client: Client, base: remote.Base, fetched: list[int], stop: Callable[[], None]) -> bool:
+    """Sees to it that the layers of the base lie here; ``fetched`` counts the bytes of each.
 
-        def tick(done: int) -> None:
-            say(_("Fetching the base image · {done} of {size} MB", done=done // 10**6, size=size // 10**6))
+    Gives whether any had to be fetched.
+    """
+    fresh = False
+    for number, layer in enumerate(base.manifest["layers"]):
+        digest = layer["digest"]
+        fetched.append(layer["size"])
+        if layers.blob(digest).is_file():
+            os.utime(layers.blob(digest))
+            continue
 
-        remote.fetch(client, repository, digest, file, tick)
-        layers.keep(file, digest)
+        def tick(done: int, number: int = number) -> None:
+            stop()
+            fetched[number] = done
+
+        with layers.part() as file:
+            remote.fetch(client, base.reference.repository, digest, file, tick)
+            layers.keep(file, digest)
+        fresh = True
+    return fresh
 
 
 def _image(
@@ -193,17 +323,12 @@ def _image(
     manifest: dict[str, Any],
     made: list[Stored],
     base: remote.Base,
-    engine: str,
 ) -> Image:
     names = [str(base.reference)] * (len(manifest["layers"]) - len(made)) + [one.made_by for one in made]
     listed = tuple(
         Layer(entry["digest"], entry["size"], name)
         for entry, name in zip(manifest["layers"], names, strict=True)
     )
-    findings: tuple[Finding, ...] = ()
-    if not engine and not root.isolates():
-        told = _("Replayed without isolation: neither an engine nor namespaces work here.")
-        findings = (Finding("info", told),)
     return Image(
         reference=reference,
         digest=layout.digest_of(layout.canonical(manifest)),
@@ -213,5 +338,4 @@ def _image(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         layers=listed,
         base=f"{base.reference}@{base.digest}",
-        findings=findings,
     )

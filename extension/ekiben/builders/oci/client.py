@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -10,23 +11,54 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from ekiben.builders.oci.credentials import login
-from ekiben.builders.oci.reference import HUB
+from ekiben.builders.oci.reference import HUB, here, plain
 from ekiben.errors import BuildFailed
 from ekiben.words import _
 
 #: Seconds between two tries; a registry that is started again is back within their sum.
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 TIMEOUT = 60.0
-_LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
+#: Seconds that a registry may ask us to wait.
+PATIENCE = 60.0
 _AGAIN = (408, 429, 500, 502, 503, 504)
 #: What a connection that broke may raise.
 BROKEN = (URLError, http.client.HTTPException, OSError)
+#: And what is this machine's disk instead.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+
+
+def trust(host: str) -> ssl.SSLContext:
+    """The authorities that certificates of ``host`` are checked against: the system's (``SSL_CERT_FILE``), and
+    a company's own where Docker and Podman look for it, ``certs.d/HOST[:PORT]/*.crt``.
+    """
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = (Path("/etc/docker"), Path("/etc/containers"), home / "containers")
+    own = [file for place in places for file in sorted((place / "certs.d" / host).glob("*.crt"))]
+    return _context(
+        os.environ.get("SSL_CERT_FILE"), tuple((str(file), file.stat().st_mtime_ns) for file in own)
+    )
+
+
+@lru_cache(maxsize=8)
+def _context(_system: str | None, own: tuple[tuple[str, int], ...]) -> ssl.SSLContext:
+    """Reading the system's authorities takes 20 ms, which a small push notices."""
+    context = ssl.create_default_context()
+    for file, _time in own:
+        context.load_verify_locations(file)
+    return context
+
+
+def _seconds(told: str) -> float:
+    """A ``Retry-After``; 0 where it is a date or not there."""
+    return float(told) if told.isdigit() else 0.0
 
 
 @dataclass(frozen=True)
@@ -44,12 +76,10 @@ class Client:
     def __init__(self, host: str) -> None:
         self.host = host
         self._address = "registry-1.docker.io" if host == HUB else host
-        self._headers: dict[str, str] = {}
+        self._headers: dict[tuple[str, ...], str] = {}
         self._scheme = ""
-        proxies = ProxyHandler({}) if _LOCAL.fullmatch(host) else ProxyHandler()
-        self._opener: OpenerDirector = build_opener(
-            proxies, HTTPSHandler(context=ssl.create_default_context())
-        )
+        proxies = ProxyHandler({}) if here(host) else ProxyHandler()
+        self._opener: OpenerDirector = build_opener(proxies, HTTPSHandler(context=trust(host)))
 
     def base(self, timeout: float = TIMEOUT) -> str:
         """``https://host``; found by trying where plain HTTP is allowed too.
@@ -58,8 +88,6 @@ class Client:
             BuildFailed: it cannot be reached.
         """
         if not self._scheme:
-            plain = self.host in os.environ.get("EKIBEN_HTTP_REGISTRIES", "").replace(",", " ").split()
-            plain = plain or bool(_LOCAL.fullmatch(self.host))
             try:
                 self._open(Request(f"https://{self._address}/v2/"), timeout)
                 self._scheme = "https"
@@ -68,7 +96,7 @@ class Client:
                 spoke_http = isinstance(reason, ssl.SSLError) and not isinstance(
                     reason, ssl.SSLCertVerificationError
                 )
-                if not plain or not (spoke_http or isinstance(reason, http.client.HTTPException)):
+                if not plain(self.host) or not (spoke_http or isinstance(reason, http.client.HTTPException)):
                     raise self._unreachable(problem) from problem
                 self._scheme = "http"
         return f"{self._scheme}://{self._address}"
@@ -80,6 +108,7 @@ class Client:
         *,
         repository: str,
         actions: str = "pull",
+        also: str = "",
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
         into: Callable[[IO[bytes]], None] | None = None,
@@ -87,19 +116,24 @@ class Client:
     ) -> Answer:
         """One request to ``path`` (or a whole address); ``into`` reads the body of a good answer.
 
-        Tries again when the connection breaks or the registry is busy, unless ``once``. Statuses from 400
-        on come back as they are, but for a refusal of who we are.
+        ``also`` is another repository that the request reads. Tries again when the connection breaks or the
+        registry is busy, unless ``once``. Statuses from 400 on come back as they
+        are, but for a refusal of who we are.
 
         Raises:
             BuildFailed: it cannot be reached, or refuses us.
         """
         url = urljoin(self.base() + "/", path)
+        scopes = (f"repository:{repository}:{actions}", *((f"repository:{also}:pull",) if also else ()))
         for pause in (*(() if once else PAUSES), None):
             try:
-                answer = self._try(method, url, repository, actions, body, headers or {}, into)
+                answer = self._try(method, url, scopes, body, headers or {}, into)
                 if answer.status not in _AGAIN or pause is None:
                     return answer
+                pause = max(pause, min(_seconds(answer.headers.get("retry-after", "")), PATIENCE))
             except BROKEN as problem:
+                if getattr(problem, "errno", None) in DISK:
+                    raise
                 if pause is None:
                     if once:
                         raise
@@ -111,25 +145,26 @@ class Client:
         self,
         method: str,
         url: str,
-        repository: str,
-        actions: str,
+        scopes: tuple[str, ...],
         body: bytes | None,
         headers: dict[str, str],
         into: Callable[[IO[bytes]], None] | None,
     ) -> Answer:
-        scope = f"repository:{repository}:{actions}"
+        # Not sent along to where the registry keeps its blobs, be it by a redirect or by an address it gives.
+        ours = urlsplit(url).netloc == urlsplit(self.base()).netloc
         for attempt in (1, 2):
             request = Request(url, data=body, headers=headers, method=method)
-            if scope in self._headers:
-                # Not sent along to where the registry keeps its blobs.
-                request.add_unredirected_header("Authorization", self._headers[scope])
+            if ours and scopes in self._headers:
+                request.add_unredirected_header("Authorization", self._headers[scopes])
             answer = self._open(request, TIMEOUT, into)
-            if answer.status != 401 or attempt == 2:
+            if answer.status != 401 or attempt == 2 or not ours:
                 break
-            self._headers[scope] = self._authorization(answer.headers.get("www-authenticate", ""), scope)
+            challenge = answer.headers.get("www-authenticate", "")
+            self._headers[scopes] = self._authorization(challenge, scopes)
         if answer.status in (401, 403):
+            _kind, name, actions = scopes[0].split(":")
             raise BuildFailed(
-                _("The registry refuses {what}.", what=f"{repository} ({actions})"),
+                _("The registry refuses {what}.", what=f"{name} ({actions})"),
                 where=self.host,
                 remedy=_("Log in first: {command}", command=f"docker login {self.host}"),
             )
@@ -150,17 +185,19 @@ class Client:
             with refused:
                 return Answer(refused.code, headers, refused.read(10_000))
 
-    def _authorization(self, challenge: str, scope: str) -> str:
+    def _authorization(self, challenge: str, scopes: tuple[str, ...]) -> str:
         known = login(self.host)
         kind, _space, rest = challenge.partition(" ")
         if kind.lower() != "bearer":
             return known.basic if known else ""
         told = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        query = {"service": told.get("service", ""), "scope": scope}
+        service = told.get("service", "")
         if known and not known.user:
-            form = {**query, "grant_type": "refresh_token", "client_id": "ekiben"}
-            request = Request(told["realm"], data=urlencode({**form, "refresh_token": known.secret}).encode())
+            form = {"service": service, "scope": " ".join(scopes), "grant_type": "refresh_token"}
+            form |= {"client_id": "ekiben", "refresh_token": known.secret}
+            request = Request(told["realm"], data=urlencode(form).encode())
         else:
+            query = [("service", service), *(("scope", scope) for scope in scopes)]
             request = Request(f"{told['realm']}?{urlencode(query)}")
             if known:
                 request.add_unredirected_header("Authorization", known.basic)

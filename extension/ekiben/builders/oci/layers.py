@@ -16,12 +16,14 @@ import tarfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ekiben import paths
+from ekiben.builders.oci import contents
+from ekiben.builders.oci.deflate import Deflate
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 GZIP = f"{TAR}+gzip"
@@ -29,7 +31,7 @@ GZIP = f"{TAR}+gzip"
 _TIME = 315532800
 _LEVEL = 3
 #: Part of every key: another way of writing, or another zlib, gives other bytes.
-_FORMAT = f"1-{_LEVEL}-{zlib.ZLIB_RUNTIME_VERSION}"
+_FORMAT = f"4-{_LEVEL}-{zlib.ZLIB_RUNTIME_VERSION}"
 #: A layer whose samples shrink by less is stored as it is.
 _WORTH = 0.9
 _SAMPLE = 256 << 10
@@ -37,11 +39,18 @@ _KEPT = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
+class Link:
+    """The same file as the one at ``path`` of the layer, which comes before it."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """A path in the image (no leading slash) and what is there: a file, bytes, or None for a folder."""
 
     path: str
-    source: Path | bytes | None = None
+    source: Path | bytes | Link | None = None
     mode: int = 0o644
     owner: int = 0
 
@@ -55,6 +64,9 @@ class Stored:
     bytes: int
     media: str
     made_by: str = ""  # goes into the image, so it is the same in every language
+    told: str = ""  # and so does this: what else there is to say of it
+    seconds: float = field(default=0.0, compare=False)  # what making it took
+    reused: bool = field(default=False, compare=False)
 
 
 def folder() -> Path:
@@ -79,24 +91,30 @@ def known(key: str) -> Stored | None:
         found = Stored(**json.loads(file.read_text(encoding="utf-8")))
         os.utime(file)
         os.utime(blob(found.digest))
+        contents.touch(folder(), found.digest)
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    return found
+    return replace(found, reused=True, seconds=0.0)
 
 
-def make(key: str, entries: Iterable[Entry], made_by: str, tick: Callable[[], None]) -> Stored:
+def make(
+    key: str, entries: Iterable[Entry], made_by: str, tick: Callable[[], None], told: str = ""
+) -> Stored:
     """Writes a layer and keeps it under ``key``; what ``tick`` raises stops it and leaves nothing."""
+    began = time.monotonic()
     listed = sorted(_with_folders(entries), key=lambda entry: entry.path)
     with part() as file:
         packed = _worth_packing(listed)
-        with open(file, "wb") as target:
-            out = _Out(target, packed, tick)
+        with open(file, "wb") as target, closing(_Out(target, packed, tick)) as out:
             # The stream form never seeks; its buffer spares a call for each 10 kB.
             with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:  # type: ignore[call-overload]
                 for entry in listed:
                     _add(archive, entry)
-            stored = out.close(made_by)
+            stored = replace(out.stored(made_by), told=told)
+        lies = [(one.path, one.source, _size(one)) for one in listed if isinstance(one.source, (Path, bytes))]
+        contents.keep(folder(), stored.digest, contents.weigh(lies))
         keep(file, stored.digest)
+    stored = replace(stored, seconds=round(time.monotonic() - began, 2))
     paths.write_atomic(folder() / "keys" / f"{key}.json", json.dumps(asdict(stored)))
     return stored
 
@@ -131,7 +149,8 @@ def put(file: Path, target: Path) -> None:
 
 def prune() -> None:
     """Forgets what no build has used for a month."""
-    for file in (*folder().glob("blobs/*"), *folder().glob("keys/*"), *folder().glob("parts/*")):
+    kinds = ("blobs", "keys", "parts", "contents")
+    for file in (file for kind in kinds for file in folder().glob(f"{kind}/*")):
         try:
             if time.time() - file.stat().st_mtime > _KEPT:
                 file.unlink()
@@ -151,6 +170,12 @@ def _with_folders(entries: Iterable[Entry]) -> Iterator[Entry]:
             if path != "." and path not in seen:
                 seen.add(path)
                 yield Entry(path, mode=0o755)
+
+
+def _size(entry: Entry) -> int:
+    if isinstance(entry.source, Path):
+        return entry.source.stat().st_size
+    return len(entry.source) if isinstance(entry.source, bytes) else 0
 
 
 def _worth_packing(entries: list[Entry]) -> bool:
@@ -178,6 +203,9 @@ def _add(archive: tarfile.TarFile, entry: Entry) -> None:
     if entry.source is None:
         info.type = tarfile.DIRTYPE
         archive.addfile(info)
+    elif isinstance(entry.source, Link):
+        info.type, info.linkname = tarfile.LNKTYPE, entry.source.path
+        archive.addfile(info)
     elif isinstance(entry.source, bytes):
         import io
 
@@ -194,28 +222,32 @@ class _Out:
 
     def __init__(self, target: Any, packed: bool, tick: Callable[[], None]) -> None:
         self.target, self.tick = target, tick
-        self.diff, self.digest = hashlib.sha256(), hashlib.sha256()
+        self.digest = hashlib.sha256()
+        self.diff = hashlib.sha256() if packed else self.digest  # unpacked, the two are one
         self.size, self.raw, self.crc = 0, 0, 0
-        self.packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15) if packed else None
+        self.packer = Deflate(_LEVEL) if packed else None
         if packed:
             self._put(b"\x1f\x8b\x08\0\0\0\0\0\0\xff")  # no time, no name, no system
 
     def write(self, data: bytes) -> int:
         """Takes a piece of the archive."""
         self.tick()
-        self.diff.update(data)
         if self.packer is None:
             self._put(data)
         else:
+            for piece in self.packer.pack(data):
+                self._put(piece)
+            self.diff.update(data)
             self.raw += len(data)
             self.crc = zlib.crc32(data, self.crc)
-            self._put(self.packer.compress(data))
         return len(data)
 
-    def close(self, made_by: str) -> Stored:
+    def stored(self, made_by: str) -> Stored:
         """The end of the layer."""
         if self.packer is not None:
-            self._put(self.packer.flush() + struct.pack("<LL", self.crc, self.raw & 0xFFFFFFFF))
+            for piece in self.packer.end():
+                self._put(piece)
+            self._put(struct.pack("<LL", self.crc, self.raw & 0xFFFFFFFF))
         self.target.flush()
         return Stored(
             digest=f"sha256:{self.digest.hexdigest()}",
@@ -224,6 +256,11 @@ class _Out:
             media=TAR if self.packer is None else GZIP,
             made_by=made_by,
         )
+
+    def close(self) -> None:
+        """Ends the threads that pack."""
+        if self.packer is not None:
+            self.packer.close()
 
     def _put(self, data: bytes) -> None:
         self.target.write(data)

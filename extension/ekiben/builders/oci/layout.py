@@ -114,6 +114,18 @@ def archive(folder: Path, reference: str, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def copy(folder: Path, target: Path) -> None:
+    """The layout at another place, files of its own; it is there whole or not at all."""
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        shutil.copytree(folder, part)
+        if target.is_dir():
+            target.rmdir()
+        os.rename(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def _index(folder: Path, reference: str, manifest: bytes) -> None:
     entry = {
         "mediaType": MANIFEST,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from ekiben.errors import BuildFailed
 from ekiben.records import Image
 from ekiben.shell import ask
 from ekiben.words import _
+
+#: Folders that Podman can name an image by; a random name may end in "_", which no reference may.
+_NAMEABLE = re.compile(r"(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+")
 
 
 def engine() -> Engine | None:
@@ -34,7 +38,7 @@ def load(folder: Path, reference: str, tick: Callable[[], None]) -> str:
         return ""
     with tempfile.TemporaryDirectory(prefix="ekiben-build-") as scratch:
         link = Path(scratch) / "image"
-        if isinstance(found, Podman) and str(link).islower() and ":" not in str(link):
+        if isinstance(found, Podman) and _NAMEABLE.fullmatch(str(link)):
             # Podman names what it pulls by its folder, so the folder has a name that may be one.
             link.symlink_to(folder)
             told = _finish(["podman", "pull", "--quiet", f"oci:{link}:{reference}"], tick, reference)

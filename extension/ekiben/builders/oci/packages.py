@@ -1,22 +1,27 @@
-"""The dependencies as two layers: wheels for the image's platform, and their bytecode."""
+"""The dependencies as two layers: wheels for the image's platform, and the bytecode of what is imported of them."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
-from ekiben.builders.oci import layers
-from ekiben.builders.oci.layers import Entry, Stored
-from ekiben.errors import BuildFailed, Cancelled, MissingDependency
+from ekiben import paths
+from ekiben.builders.oci import bytecode, layers, reachable, shared_objects, slimming
+from ekiben.builders.oci.aside import Aside
+from ekiben.builders.oci.layers import Entry, Link, Stored
+from ekiben.builders.oci.reachable import Wanted
+from ekiben.builders.oci.shared_objects import Linked
+from ekiben.errors import BuildFailed, MissingDependency
 from ekiben.pip_settings import settings, uv_has_its_own
-from ekiben.shell import watch
+from ekiben.shell import lines_log, watch
 from ekiben.words import _
 
 #: Where packages lie in the image.
@@ -28,11 +33,20 @@ _DROPPED = {".lock", "uv_cache.json"}
 Say = Callable[[int, str], None]
 
 
-def made(requirements: Path, python: str, platform: str, say: Say) -> tuple[Stored, ...]:
+def made(
+    requirements: Path,
+    python: str,
+    platform: str,
+    say: Say,
+    check: Callable[[list[Linked]], None] = lambda linked: None,
+    imported: Wanted | None = None,
+) -> tuple[Stored, ...]:
     """The layers of a requirements file for a Python (``3.11.2``) on a platform.
 
-    ``say(k, message)`` is called twice a second, k being 0 for the packages and 1 for the bytecode. There
+    ``say(k, message)`` is called twice a second, k being 0 for the packages and 1 for the bytecode.
+    ``check`` hears the shared objects of the wheels before anything is made of them, and may raise. There
     is no layer of bytecode where this Python is of another minor version: what it compiled would be of no use.
+    ``imported`` tells what the service imports; the rest has no bytecode. None: everything has.
 
     Raises:
         BuildFailed: a package cannot be had as a wheel for that platform.
@@ -41,67 +55,60 @@ def made(requirements: Path, python: str, platform: str, say: Say) -> tuple[Stor
     lines = [line.strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
     wanted = sorted(line for line in lines if line and not line.startswith("#"))
     options = [] if uv_has_its_own() else settings().for_uv()
-    key = layers.key_of("packages", wanted, python, platform, options)
+    whole = os.environ.get("EKIBEN_WHOLE_PACKAGES", "")
+    key = layers.key_of("packages", wanted, python, platform, options, whole)
     compiles = python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
-    code_key = layers.key_of("bytecode", key, sys.version)
+    imported = None if whole else imported
+    code_key = layers.key_of("bytecode", key, sys.version, imported and asdict(imported))
     packages, code = layers.known(key), layers.known(code_key) if compiles else None
-    if packages is not None and (code is not None or not compiles):
+    linked = _linked(key)
+    if packages is not None and linked is not None and (code is not None or not compiles):
+        check(linked)
         return (packages, code) if code else (packages,)
     scratch = Path(tempfile.mkdtemp(prefix="ekiben-build-"))
     try:
         target = scratch / "site-packages"
         _install(requirements, target, python, platform, options, len(wanted), say)
+        check(_linked(key, target) or [])
+        told = slimming.told(slimming.slim(target))
+        lines_log.info("Python packages: %s", told or "nothing left out")
         entries = list(_entries(target))
-        stop = threading.Event()
-
-        def check() -> None:
-            if stop.is_set():
-                raise Cancelled(_("The build was cancelled."))
-
         # Packing is C code without the interpreter's lock, and compiling is another process.
-        with ThreadPoolExecutor(1) as pool:
-            packing = pool.submit(layers.make, key, entries, "Python packages", check)
-            try:
-                if compiles:
-                    _compile(target, f"/{SITE}", lambda: say(1, _("Compiling the packages")))
-                while not packing.done():
-                    say(1, _("Packing the packages"))
-                    time.sleep(0.2)
-            except BaseException:
-                stop.set()
-                raise
-        packages = packing.result()
+        with Aside(lambda stop: layers.make(key, entries, "Python packages", stop, told)) as packing:
+            about = ""
+            if compiles:
+                every = list(target.rglob("*.py"))
+                files = every if imported is None else reachable.files(target, imported)
+                about = f"{len(files)} of {len(every)} modules" if imported else ""
+                bytecode.make(target, SITE, lambda: say(1, _("Compiling the packages")), files)
+            packages = packing.result(lambda: say(1, _("Packing the packages")))
         if not compiles:
             return (packages,)
         made_by = "bytecode of the packages"
+        lines_log.info("%s: %s", made_by, about or "all of it")
         return packages, layers.make(
-            code_key, bytecode(target, SITE), made_by, lambda: say(1, _("Packing the bytecode"))
+            code_key,
+            bytecode.entries(target, SITE),
+            made_by,
+            lambda: say(1, _("Packing the bytecode")),
+            about,
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def bytecode(folder: Path, home: str) -> Iterator[Entry]:
-    """The compiled files under ``folder``, which lies at ``home`` in the image."""
-    for file in folder.rglob("__pycache__/*.pyc"):
-        yield Entry(f"{home}/{file.relative_to(folder).as_posix()}", file)
-
-
-def compiled(folder: Path, home: str) -> list[Entry]:
-    """As ``bytecode``, compiled first."""
-    _compile(folder, f"/{home}", lambda: None)
-    return list(bytecode(folder, home))
-
-
-def _compile(folder: Path, home: str, tick: Callable[[], None]) -> None:
-    """Bytecode that is trusted without a look at its source, whose time is not known beforehand."""
-    command = [sys.executable, "-s", "-S", "-m", "compileall", "-qq", "-j", str(min(4, os.cpu_count() or 1))]
-    command += ["--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", home, str(folder)]
-    # Tests of packages are a third of their code and are hardly ever imported.
-    command += ["-x", r"[/\\]tests?[/\\]"]
-    # A hash seed of its own for each run would shuffle the sets in the bytecode. Files that do not compile
-    # (templates, code for other versions) are left as they are, so the status says nothing.
-    watch(command, lambda line: None, tick, env={"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"})
+def _linked(key: str, target: Path | None = None) -> list[Linked] | None:
+    """The shared objects of the wheels as they were noted; from ``target``, noted for the next time."""
+    note = layers.folder() / "keys" / f"{layers.key_of('linked', key)}.json"
+    if target is not None:
+        linked = shared_objects.scan(target)
+        paths.write_atomic(note, json.dumps([asdict(one) for one in linked]))
+        return linked
+    try:
+        told = json.loads(note.read_text(encoding="utf-8"))
+        return [Linked(one["path"], one["name"], tuple(one["needed"])) for one in told]
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _install(
@@ -124,6 +131,8 @@ def _install(
     command += ["--python-version", python, "--python-platform", WHEELS[platform]]
     command += ["--only-binary", ":all:", "--python", sys.executable, "--no-progress", *options]
     status, last = watch(command, lambda line: None, tick, env={"NO_COLOR": "1"}, cwd=str(target.parent))
+    if status and any("os error 28" in line or "No space left" in line for line in last):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
     if status:
         raise BuildFailed(
             _("The packages cannot be had as wheels for {platform}:", platform=platform)
@@ -136,12 +145,21 @@ def _install(
 
 def _entries(target: Path) -> Iterator[Entry]:
     """What uv installed, without what belongs to this machine: programs and uv's own notes."""
-    for file in target.rglob("*"):
+    files = [
+        file
+        for file in target.rglob("*")
+        if file.is_file()
+        and file.relative_to(target).parts[0] != "bin"
+        and file.name not in _DROPPED
+        and file.suffix != ".pyc"
+    ]
+    copies = {} if os.environ.get("EKIBEN_WHOLE_PACKAGES") else slimming.copies(files)
+    for file in files:
         path = file.relative_to(target)
-        if file.is_dir() or path.parts[0] == "bin" or path.name in _DROPPED or file.suffix == ".pyc":
-            continue
-        source: Path | bytes = file
-        if path.name == "RECORD" and path.parent.suffix == ".dist-info":
+        source: Path | bytes | Link = file
+        if file in copies:
+            source = Link(f"{SITE}/{copies[file].relative_to(target).as_posix()}")
+        elif path.name == "RECORD" and path.parent.suffix == ".dist-info":
             source = _without_programs(file.read_bytes())
         mode = 0o755 if os.access(file, os.X_OK) and file.suffix != ".py" else 0o644
         yield Entry(f"{SITE}/{path.as_posix()}", source, mode)

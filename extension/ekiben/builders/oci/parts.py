@@ -9,13 +9,18 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ekiben import __version__, paths
-from ekiben.builders.oci import layers
+from ekiben import paths
+from ekiben.builders.labels import labels as labels_of
+from ekiben.builders.oci import bytecode, layers, reachable
 from ekiben.builders.oci.layers import Entry, Stored
-from ekiben.builders.oci.packages import SITE, compiled
+from ekiben.builders.oci.native import HOME as LIBRARIES
+from ekiben.builders.oci.native import NATIVE
+from ekiben.builders.oci.packages import SITE
+from ekiben.builders.oci.reachable import Wanted
 from ekiben.builders.oci.remote import MANIFEST, Base
 from ekiben.errors import NotFound
 from ekiben.records import Project
@@ -80,12 +85,80 @@ def subject(project: Project) -> Subject:
     )
 
 
-def code_layer(of: Subject, python: str, tick: Callable[[], None]) -> Stored:
-    """The project under ``/app`` with its bytecode, and the home that the service may write to."""
-    contents = {path: (of.project / path).read_bytes() for path in of.files}
+#: Docker looks by itself; the specification of OCI keeps the name for it, and clusters have probes of their own.
+#: Times are nanoseconds.
+_HEALTH = {
+    "Test": ["CMD", "python3", "-m", "runtime.health"],
+    "Interval": 30_000_000_000,
+    "Timeout": 5_000_000_000,
+    "StartPeriod": 60_000_000_000,
+    "Retries": 3,
+}
+#: Never imported whole: of these only what the runtime and the other packages import of them.
+_AS_NAMED = {"h2", "httptools", "msgspec", "numpy", "pandas", "psutil", "uvloop"}
+#: What the service imports for BentoML's own routes, and for traces, where somebody asks for them.
+_BENTOML = {"bentoml", "opentelemetry-api", "pydantic", "starlette"}
+#: What of the runtime is of one model only.
+_OF_THE_MODEL = ("runtime/adapter.py", "runtime/as_made.py", "runtime/made_for.py")
+
+
+def runtime_layer(of: Subject, python: str, tick: Callable[[], None]) -> Stored:
+    """The runtime under ``/app`` with its bytecode: the same in every service of this release."""
     same = python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
+    files = [path for path in of.files if _shared(path)]
+    return _code(of, files, same, "the runtime", tick)
+
+
+def code_layer(of: Subject, tick: Callable[[], None]) -> Stored:
+    """The rest of the project under ``/app``, and the home that the service may write to.
+
+    It is made anew with every model and is a few files, so it has no bytecode: Python is quicker with them
+    than a compiler is started.
+    """
+    files = [path for path in of.files if not _shared(path)]
+    return _code(of, files, False, "the service", tick)
+
+
+def imported(of: Subject) -> Wanted | None:
+    """What the service imports of its packages; None where the model's record does not tell.
+
+    Where a compiled form serves, what only the native object needs is there to fall back on. Where that
+    is left out, so that the image is small, BentoML's own routes are compiled when they are first asked.
+    """
+    form = of.notes.get("compiled") or {}
+    compiled = bool(form.get("form") and form.get("serves", True))
+    direct = set((form if compiled else of.notes).get("direct") or ())
+    if not direct:
+        return None
+    needed, all_of_it = form.get("requirements", ()), of.notes.get("requirements", ())
+    spare = reachable.named(all_of_it) - reachable.named(needed) if compiled else set()
+    texts = {path: (of.project / path).read_text(encoding="utf-8") for path in of.files if path[-3:] == ".py"}
+    edited = texts["service.py"] != texts.get("runtime/as_made.py", texts["service.py"])
+    if "NATIVE = False" in texts.get("runtime/made_for.py", "") and not edited:
+        spare |= _BENTOML
+    names = {
+        name
+        for path, text in texts.items()
+        if _shared(path) or path == "runtime/adapter.py"
+        for name in _named(text, Path(path).parent.as_posix().replace("/", "."))
+        if name.partition(".")[0] not in {"runtime", *sys.stdlib_module_names}
+    }
+    return Wanted(tuple(sorted(direct - _AS_NAMED - spare)), tuple(sorted(spare)), tuple(sorted(names)))
+
+
+@cache  # the runtime is the same from one rebuild to the next
+def _named(text: str, package: str) -> tuple[str, ...]:
+    return tuple(reachable.imports(text, package, everywhere=True))
+
+
+def _shared(path: str) -> bool:
+    return path.startswith("runtime/") and path not in _OF_THE_MODEL
+
+
+def _code(of: Subject, files: list[str], compiling: bool, made_by: str, tick: Callable[[], None]) -> Stored:
+    contents = {path: (of.project / path).read_bytes() for path in files}
     hashes = [(path, hashlib.sha256(text).hexdigest()) for path, text in contents.items()]
-    key = layers.key_of("code", hashes, _ROOMS, same and sys.version)
+    key = layers.key_of("code", made_by, hashes, _ROOMS, compiling and sys.version)
     found = layers.known(key)
     if found is not None:
         return found
@@ -97,9 +170,10 @@ def code_layer(of: Subject, python: str, tick: Callable[[], None]) -> Stored:
         for path, text in contents.items():
             (scratch / path).parent.mkdir(parents=True, exist_ok=True)
             (scratch / path).write_bytes(text)
-        if same:
-            entries += compiled(scratch, "app")
-        return layers.make(key, entries, "the service", tick)
+        if compiling:
+            bytecode.make(scratch, "app", tick)
+            entries += bytecode.entries(scratch, "app")
+        return layers.make(key, entries, made_by, tick)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -138,20 +212,24 @@ def config(of: Subject, base: Base, made: tuple[Stored, ...], platform: str) -> 
         "TEMP": "/dev/shm",
         "PORT": "3000",
     }
+    libraries = [layer.made_by for layer in made if layer.made_by.startswith(NATIVE)]
+    if libraries:
+        before = dict(entry.split("=", 1) for entry in under.get("Env") or []).get("LD_LIBRARY_PATH")
+        values["LD_LIBRARY_PATH"] = f"/{LIBRARIES}:{before}" if before else f"/{LIBRARIES}"
     kept = [entry for entry in under.get("Env") or [] if entry.partition("=")[0] not in values]
-    contract = hashlib.sha256((of.project / "contract.json").read_bytes()).hexdigest()
+    # The base's own would tell of it as if it were this image's.
+    above = {k: v for k, v in (under.get("Labels") or {}).items() if not k.startswith("org.opencontainers.")}
     labels = {
-        **(under.get("Labels") or {}),
-        "org.opencontainers.image.created": of.created,
-        "org.opencontainers.image.title": of.tag,
+        **above,
+        **labels_of(of.notes, (of.project / "contract.json").read_bytes()),
         "org.opencontainers.image.base.name": str(base.reference),
         "org.opencontainers.image.base.digest": base.digest,
-        "io.ekiben.model": of.tag,
-        "io.ekiben.contract": f"sha256:{contract}",
-        "io.ekiben.version": __version__,
+        **({"io.ekiben.libraries": libraries[0].removeprefix(NATIVE)} if libraries else {}),
     }
     history = list(base.config.get("history") or [])
-    history += [{"created": of.created, "created_by": f"ekiben: {layer.made_by}"} for layer in made]
+    for layer in made:
+        told = {"comment": layer.told} if layer.told else {}
+        history.append({"created": of.created, "created_by": f"ekiben: {layer.made_by}", **told})
     return {
         "architecture": machine,
         "os": system,
@@ -164,6 +242,7 @@ def config(of: Subject, base: Base, made: tuple[Stored, ...], platform: str) -> 
             "ExposedPorts": {"3000/tcp": {}},
             "Labels": labels,
             "StopSignal": "SIGTERM",
+            "Healthcheck": _HEALTH,
         },
         "rootfs": {
             "type": "layers",

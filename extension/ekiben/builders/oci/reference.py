@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 
 from ekiben.errors import InvalidName
@@ -9,6 +11,7 @@ from ekiben.words import _
 
 #: Where names without a host live.
 HUB = "docker.io"
+_HERE = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,15 @@ def source(text: str) -> Reference:
         return found
     repository = found.repository if "/" in found.repository else f"library/{found.repository}"
     return Reference(HUB, repository, found.tag, found.digest)
+
+
+def here(host: str) -> bool:
+    """Whether a registry is on this machine."""
+    return bool(_HERE.fullmatch(host))
+
+
+def plain(host: str) -> bool:
+    """Whether a registry may be spoken to without TLS: on this machine, or where it was asked for
+    (``EKIBEN_HTTP_REGISTRIES``).
+    """
+    return here(host) or host in os.environ.get("EKIBEN_HTTP_REGISTRIES", "").replace(",", " ").split()

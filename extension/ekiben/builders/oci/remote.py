@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +26,13 @@ PIECE = 8 << 20
 
 #: ``tick(bytes so far)``; what it raises stops the transfer.
 Tick = Callable[[int], None]
+#: ``hear(how)`` an upload fares: ``there``, ``mounted`` or ``sent`` at its end; ``broken`` while it waits for the
+#: registry, then ``resumed`` or, where nothing of it was kept, ``again``. What it raises stops the transfer.
+Hear = Callable[[str], None]
+
+
+def _silent(_how: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,7 @@ def resolve(client: Client, wanted: Reference, platform: str) -> Base:
             if f"{entry['platform'].get('os')}/{entry['platform'].get('architecture')}" == platform
         ]
         if not fitting:
-            raise BuildFailed(
-                _("{base} has no image for {platform}.", base=str(wanted), platform=platform),
-                where=str(wanted),
-                remedy=_("Name another base: base=… or EKIBEN_BASE_IMAGE."),
-            )
+            raise _none_for(wanted, platform)
         digest, manifest = _manifest(client, wanted, fitting[0]["digest"])
     told = client.ask(
         "GET",
@@ -63,7 +67,18 @@ def resolve(client: Client, wanted: Reference, platform: str) -> Base:
         repository=wanted.repository,
     )
     _checked(told, wanted, manifest["config"]["digest"])
-    return Base(wanted, digest, manifest, json.loads(told.body))
+    config: dict[str, Any] = json.loads(told.body)
+    if f"{config.get('os')}/{config.get('architecture')}" != platform:
+        raise _none_for(wanted, platform)
+    return Base(wanted, digest, manifest, config)
+
+
+def _none_for(wanted: Reference, platform: str) -> BuildFailed:
+    return BuildFailed(
+        _("{base} has no image for {platform}.", base=str(wanted), platform=platform),
+        where=str(wanted),
+        remedy=_("Name another base: base=… or EKIBEN_BASE_IMAGE."),
+    )
 
 
 def _manifest(client: Client, wanted: Reference, tag: str) -> tuple[str, dict[str, Any]]:
@@ -110,62 +125,88 @@ def fetch(client: Client, repository: str, digest: str, target: Path, tick: Tick
         )
 
 
-def push(client: Client, repository: str, digest: str, file: Path, mount: str, tick: Tick) -> int:
+def push(
+    client: Client, repository: str, digest: str, file: Path, mount: str, tick: Tick, hear: Hear = _silent
+) -> int:
     """Puts a blob into a repository; gives the bytes that had to be sent.
 
     ``mount`` is a repository of the same registry that may have it; the upload goes on where it was when
-    the connection breaks or the registry is started again.
+    the connection breaks or the registry is started again. What ``tick`` or ``hear`` raises ends it, and the
+    registry is asked to drop what had come.
     """
     size = file.stat().st_size
 
-    def ask(method: str, path: str, **more: Any) -> Answer:
-        return client.ask(method, path, repository=repository, actions="pull,push", **more)
+    def ask(method: str, path: str, actions: str = "pull,push", **more: Any) -> Answer:
+        return client.ask(method, path, repository=repository, actions=actions, **more)
 
-    def begin() -> Answer:
+    def begin(mount: str = "") -> Answer:
         query = {"mount": digest, "from": mount} if mount else {}
-        return ask("POST", f"v2/{repository}/blobs/uploads/?{urlencode(query)}", body=b"")
+        return ask("POST", f"v2/{repository}/blobs/uploads/?{urlencode(query)}", also=mount, body=b"")
 
-    if ask("HEAD", f"v2/{repository}/blobs/{digest}").status == 200:
+    def there() -> bool:
+        return ask("HEAD", f"v2/{repository}/blobs/{digest}").status == 200
+
+    if there():
+        hear("there")
         return 0
-    answer = begin()
+    answer = begin(mount)
     if answer.status == 201:
+        hear("mounted")
         return 0
     pauses = iter(PAUSES)
-    with open(file, "rb") as blob:
-        place, done = _place(answer, client), 0
-        while True:
-            try:
-                while done < size:
-                    blob.seek(done)
-                    piece = blob.read(PIECE)
-                    told = {"Content-Type": "application/octet-stream"}
-                    told["Content-Range"] = f"{done}-{done + len(piece) - 1}"
-                    answer = ask("PATCH", place, body=piece, headers=told, once=True)
-                    if answer.status >= 400:
-                        raise ConnectionError(f"status {answer.status}")
-                    place, done = _place(answer, client), done + len(piece)
-                    tick(done)
-                joint = "&" if "?" in place else "?"
-                answer = ask("PUT", f"{place}{joint}{urlencode({'digest': digest})}", body=b"", once=True)
-                if answer.status == 201:
-                    return size
-                raise ConnectionError(f"status {answer.status} {answer.body[:200]!r}")
-            except BROKEN as problem:
-                pause = next(pauses, None)
-                if pause is None:
-                    raise BuildFailed(
-                        _("The upload broke off: {why}", why=problem),
-                        where=client.host,
-                        remedy=_("Try again."),
-                    ) from problem
-                time.sleep(pause)
-                # Where it is, as the registry sees it; it may have forgotten.
-                answer = ask("GET", place)
-                if answer.status == 204 and "range" in answer.headers:
-                    last = int(answer.headers["range"].rpartition("-")[2])
-                    place, done = _place(answer, client, place), last + 1 if last else 0
-                else:
-                    place, done = _place(begin(), client), 0
+    place, done = _place(answer, client), 0
+    try:
+        with open(file, "rb") as blob:
+            while True:
+                try:
+                    while done < size:
+                        blob.seek(done)
+                        piece = blob.read(PIECE)
+                        told = {"Content-Type": "application/octet-stream"}
+                        told["Content-Range"] = f"{done}-{done + len(piece) - 1}"
+                        answer = ask("PATCH", place, body=piece, headers=told, once=True)
+                        if answer.status >= 400:
+                            raise ConnectionError(f"status {answer.status}")
+                        place, done = _place(answer, client), done + len(piece)
+                        tick(done)
+                    joint = "&" if "?" in place else "?"
+                    answer = ask("PUT", f"{place}{joint}{urlencode({'digest': digest})}", body=b"", once=True)
+                    if answer.status == 201:
+                        hear("sent")
+                        return size
+                    raise ConnectionError(f"status {answer.status} {answer.body[:200]!r}")
+                except BROKEN as problem:
+                    pause = next(pauses, None)
+                    if pause is None:
+                        raise BuildFailed(
+                            _("The upload broke off: {why}", why=problem),
+                            where=client.host,
+                            remedy=_("Try again."),
+                        ) from problem
+                    _wait(pause, hear)
+                    # Where it is, as the registry sees it; it may have forgotten.
+                    answer = ask("GET", place)
+                    if answer.status == 204 and "range" in answer.headers:
+                        last = int(answer.headers["range"].rpartition("-")[2])
+                        place, done = _place(answer, client, place), last + 1 if last else 0
+                    elif there():  # the answer to the last request was what broke
+                        hear("sent")
+                        return size
+                    else:
+                        place, done = _place(begin(), client), 0
+                    hear("resumed" if done else "again")
+    except BaseException:
+        # Nothing half written stays; one that cannot be asked any more throws it away in its own time.
+        with suppress(BuildFailed, *BROKEN):
+            ask("DELETE", place, "delete", once=True)
+        raise
+
+
+def _wait(seconds: float, hear: Hear) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        hear("broken")
+        time.sleep(min(left, 0.2))
 
 
 def _place(answer: Answer, client: Client, known: str = "") -> str:
@@ -179,7 +220,7 @@ def _place(answer: Answer, client: Client, known: str = "") -> str:
     return place
 
 
-def name(client: Client, target: Reference, manifest: bytes) -> None:
+def name(client: Client, target: Reference, manifest: bytes, media: str = MANIFEST) -> Answer:
     """Puts the manifest under its tag: from now on the name means this image."""
     answer = client.ask(
         "PUT",
@@ -187,7 +228,7 @@ def name(client: Client, target: Reference, manifest: bytes) -> None:
         repository=target.repository,
         actions="pull,push",
         body=manifest,
-        headers={"Content-Type": MANIFEST},
+        headers={"Content-Type": media},
     )
     if answer.status != 201:
         raise BuildFailed(
@@ -195,3 +236,4 @@ def name(client: Client, target: Reference, manifest: bytes) -> None:
             where=str(target),
             remedy=answer.body.decode("utf-8", "replace")[:300],
         )
+    return answer

@@ -21,6 +21,7 @@ from typing import Any
 from ekiben import paths
 from ekiben.builders.oci import layout
 from ekiben.errors import ServiceFailed
+from ekiben.protocols import WATCHED
 from ekiben.words import _
 
 PREFIX = "ekiben-root-"
@@ -129,7 +130,7 @@ def start(image: Path, root: Path, log: Path, port: int, isolated: bool) -> subp
     """
     config = layout.config_of(image)
     told: dict[str, Any] = config["config"]
-    values = dict(entry.split("=", 1) for entry in told["Env"]) | {"PORT": str(port)}
+    values = dict(entry.split("=", 1) for entry in told["Env"]) | {"PORT": str(port), **WATCHED}
     command = list(told["Entrypoint"]) + list(told.get("Cmd") or [])
     if isolated:
         user, _colon, group = str(told["User"]).partition(":")
@@ -169,7 +170,7 @@ def _here(
     own = {
         name: ":".join(f"{root}{part}" for part in value.split(":"))
         for name, value in values.items()
-        if name in ("PYTHONPATH", "HOME", "BENTOML_HOME")
+        if name in ("PYTHONPATH", "HOME", "BENTOML_HOME", "LD_LIBRARY_PATH")
     }
     (root / "tmp").mkdir(exist_ok=True)
     values = {**values, **own, "TMPDIR": str(root / "tmp"), "PYTHONNOUSERSITE": "1"}

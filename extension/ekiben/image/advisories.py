@@ -1,0 +1,158 @@
+"""Known vulnerabilities of the packages, as pip-audit reports them; what was not checked is told.
+
+``EKIBEN_ADVISORIES`` is the address of an OSV server to ask instead of PyPI's own advisories, or ``off``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ekiben import paths
+from ekiben.image_records import SystemPackage
+from ekiben.records import Audit, Vulnerability
+from ekiben.words import _
+
+#: Seconds that the report may take once everything else is done.
+PATIENCE = 20.0
+_SOCKET = 8
+#: Vulnerabilities that are named in one sentence.
+_SHOWN = 5
+_PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)")
+
+
+class Watch:
+    """The report on the requirements of a service, begun at once and collected at the end of the build."""
+
+    def __init__(self, requirements: str) -> None:
+        lines = [line.strip() for line in requirements.splitlines()]
+        wanted = [line for line in lines if line and not line.startswith(("#", "-"))]
+        found = [pin for line in wanted if (pin := _PIN.match(line))]
+        self.pins = sorted({f"{pin[1]}=={pin[2]}" for pin in found})
+        self.others = tuple(line for line in wanted if not _PIN.match(line))
+        self.why = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        source = os.environ.get("EKIBEN_ADVISORIES", "")
+        if source == "off":
+            self.why = _("switched off by EKIBEN_ADVISORIES")
+        elif find_spec("pip_audit") is None:
+            self.why = _("pip-audit is not installed: {command}", command="%pip install 'ekiben[sbom]'")
+        elif self.pins:
+            self._begin(source)
+
+    def _begin(self, source: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="ekiben-audit-")
+        wanted = Path(self._folder.name) / "requirements.txt"
+        wanted.write_text("\n".join(self.pins), encoding="utf-8")
+        command = [sys.executable, "-m", "pip_audit", "--requirement", str(wanted), "--no-deps"]
+        command += [
+            "--disable-pip",
+            "--format",
+            "json",
+            "--progress-spinner",
+            "off",
+            "--timeout",
+            str(_SOCKET),
+        ]
+        command += ["--output", str(wanted.with_name("report.json"))]
+        command += ["--vulnerability-service", "osv", "--osv-url", source] if source else []
+        with open(wanted.with_name("log"), "wb") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def report(self, patience: float = PATIENCE) -> Audit:
+        """What was found; waits no longer than ``patience`` seconds."""
+        if self._process is None or self._folder is None:
+            return Audit(unchecked=(*self.pins, *self.others), why=self.why)
+        folder = Path(self._folder.name)
+        try:
+            self._process.wait(patience)
+            told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        except subprocess.TimeoutExpired:
+            return self._not(_("the source of advisories did not answer in time"))
+        except (OSError, ValueError):
+            log = (folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return self._not(log[-1][-300:] if log else "")
+        finally:
+            self.end()
+        return self._read(told["dependencies"])
+
+    def _read(self, listed: list[dict[str, Any]]) -> Audit:
+        # A source that cannot be reached looks like one that does not know the package.
+        skipped = [one for one in listed if "skip_reason" in one]
+        found = tuple(
+            Vulnerability(
+                one["name"],
+                one["version"],
+                hit["id"],
+                tuple(hit["fix_versions"]),
+                tuple(hit.get("aliases", ())),
+            )
+            for one in listed
+            for hit in one.get("vulns", ())
+        )
+        return Audit(
+            checked=len(listed) - len(skipped),
+            unchecked=(*(one["name"] for one in skipped), *self.others),
+            vulnerabilities=found,
+            why=skipped[0]["skip_reason"][:300] if skipped else "",
+        )
+
+    def _not(self, why: str) -> Audit:
+        return Audit(unchecked=(*self.pins, *self.others), why=why)
+
+    def end(self) -> None:
+        """Ends it, and leaves nothing; once is enough."""
+        if self._process is not None and self._process.poll() is None:
+            paths.stop_tree(self._process.pid, paths.process_birth(self._process.pid), timeout=2.0)
+            self._process.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def beside(audit: Audit, system: Collection[SystemPackage]) -> Audit:
+    """The report, with the packages that it is not about told as not checked."""
+    if not audit.checked or not system:
+        return audit
+    told = _("{n} packages of the base image", n=len(system))
+    return replace(audit, unchecked=(*audit.unchecked, told))
+
+
+def sentence(audit: Audit) -> str:
+    """The report in one sentence, or two."""
+    if not audit.checked:
+        why = audit.why or _("no source of advisories answered")
+        return _("Known vulnerabilities: not checked ({why}).", why=why)
+    found = audit.vulnerabilities
+    if found:
+        told = _(
+            "Known vulnerabilities: {n}, of {all} packages: {named}",
+            n=len(found),
+            all=audit.checked,
+            named="; ".join(map(named, found[:_SHOWN])),
+        )
+        told += " …" if len(found) > _SHOWN else "."
+    else:
+        told = _("Known vulnerabilities: none, of {n} packages.", n=audit.checked)
+    if audit.unchecked:
+        names = ", ".join(audit.unchecked[:8]) + (" …" if len(audit.unchecked) > 8 else "")
+        told += " " + _("Not checked: {names}", names=names)
+    return told
+
+
+def named(one: Vulnerability) -> str:
+    """``jinja2 3.1.2 PYSEC-2026-1 (CVE-2026-1), fixed in 3.1.3``."""
+    aliases = f" ({', '.join(one.aliases)})" if one.aliases else ""
+    fixed = _("fixed in {versions}", versions=", ".join(one.fixed)) if one.fixed else _("not fixed yet")
+    return f"{one.package} {one.version} {one.id}{aliases}, {fixed}"

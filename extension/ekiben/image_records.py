@@ -1,0 +1,120 @@
+"""The nouns that tell of an image's insides and where its model comes from; ``records`` has them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from ekiben.codec import Record
+
+
+@dataclass(frozen=True)
+class Origin(Record):
+    """Where a model came from, as it was at capture.
+
+    ``notebook`` is the path in the git work tree, or the file's name alone where there is none;
+    ``revision`` the commit, ``dirty`` whether a tracked file differed from it, ``repository`` its address
+    without a login. ``parameters`` are those that the notebook was run with.
+    """
+
+    notebook: str = ""
+    revision: str = ""
+    dirty: bool = False
+    repository: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layer(Record):
+    """One layer of an image: ``bytes`` as stored by the engine, and the step that made it."""
+
+    digest: str
+    bytes: int
+    made_by: str
+
+
+@dataclass(frozen=True)
+class Part(Record):
+    """Something in an image that weighs: ``bytes`` are its share of the image's own ``bytes``.
+
+    ``kind`` is ``base``, ``package``, ``code``, ``model`` or ``other``. ``imported`` tells whether the
+    service imported it until it had answered the golden examples; None where that is not known.
+    """
+
+    name: str
+    kind: str
+    bytes: int
+    version: str = ""
+    imported: bool | None = None
+
+
+@dataclass(frozen=True)
+class Vulnerability(Record):
+    """A known one: ``id`` as the advisory has it, ``fixed`` the versions that are without it."""
+
+    package: str
+    version: str
+    id: str
+    fixed: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Audit(Record):
+    """Packages held against known advisories. ``why`` says why some or all were not.
+
+    ``checked`` counts the packages that an advisory source answered for, ``unchecked`` names the others.
+    """
+
+    checked: int = 0
+    unchecked: tuple[str, ...] = ()
+    vulnerabilities: tuple[Vulnerability, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class SystemPackage(Record):
+    """A package of the image's distribution, as ``debian`` ``12`` has it.
+
+    ``added`` tells that it is no part of the base: one of its libraries was copied into a layer. ``kind`` is the
+    package's type as package URLs have it: ``deb``, or ``generic`` for a Python that is in no package.
+    """
+
+    name: str
+    version: str
+    architecture: str = ""
+    distribution: str = "debian"
+    release: str = ""
+    added: bool = False
+    kind: str = "deb"
+
+
+@dataclass(frozen=True)
+class SizeEstimate(Record):
+    """What an image will weigh, before it is built: compressed bytes, as a registry would hold it.
+
+    ``unknown`` names the packages whose size nobody told; they are not in ``bytes``.
+    """
+
+    bytes: int
+    parts: tuple[Part, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        html: str = import_module("ekiben.treemap").estimate_html(self)
+        return html
+
+
+@dataclass(frozen=True)
+class LayerStep(Record):
+    """A layer that a build is done with.
+
+    ``how`` is ``made``, ``reused`` or ``fetched``; at a push ``sent``, ``resumed`` (sent, with a break between),
+    ``again`` (from its start, after a break: the registry had forgotten), ``there`` or ``mounted`` (not sent: the
+    registry has it).
+    """
+
+    name: str
+    bytes: int
+    seconds: float
+    how: str

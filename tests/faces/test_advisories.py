@@ -1,0 +1,64 @@
+"""Known vulnerabilities: asked over HTTP as pip-audit asks, told with what mends them, and what was not checked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from ekiben import image
+from ekiben.image import advisories
+from ekiben.records import Audit, Image, Vulnerability
+from rig.osv import advisory, answering
+from test_image import in_container
+
+if TYPE_CHECKING:
+    from ekiben.box import Box
+
+REQUIREMENTS = "jinja2==3.1.6\nmarkupsafe==3.0.2\nlocal @ file:///somewhere/local.whl\n"
+FOUND = Vulnerability("jinja2", "3.1.6", "CVE-2026-0001", ("3.1.7",), ("TEST-2026-1",))
+
+
+def test_a_known_one_is_told_with_its_fix_and_the_rest_as_not_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = {("jinja2", "3.1.6"): advisory("jinja2", "TEST-2026-1", "CVE-2026-0001", "3.1.7")}
+    with answering(known) as source:
+        monkeypatch.setenv("EKIBEN_ADVISORIES", source.url)
+        told = advisories.Watch(REQUIREMENTS).report(patience=60)
+    assert sorted(source.asked) == [("jinja2", "3.1.6"), ("markupsafe", "3.0.2")]
+    assert told == Audit(2, ("local @ file:///somewhere/local.whl",), (FOUND,))
+    sentence = advisories.sentence(told)
+    assert "1, of 2 packages: jinja2 3.1.6 CVE-2026-0001 (TEST-2026-1), fixed in 3.1.7." in sentence
+    assert sentence.endswith("Not checked: local @ file:///somewhere/local.whl")
+
+
+def test_a_source_that_is_not_there_is_not_a_clean_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering({}) as source:
+        pass
+    monkeypatch.setenv("EKIBEN_ADVISORIES", source.url)
+    told = advisories.Watch(REQUIREMENTS).report(patience=60)
+    assert (told.checked, told.vulnerabilities) == (0, ())
+    assert told.unchecked[:2] == ("jinja2==3.1.6", "markupsafe==3.0.2") and told.why
+    assert "not checked" in advisories.sentence(told)
+    monkeypatch.setenv("EKIBEN_ADVISORIES", "off")
+    assert "EKIBEN_ADVISORIES" in advisories.sentence(advisories.Watch(REQUIREMENTS).report())
+
+
+@in_container
+def test_it_stands_in_the_record_the_card_and_the_lists(built: Image, iris_box: Box) -> None:
+    assert built.audit is not None
+    (one,) = built.audit.vulnerabilities
+    assert (one.package, one.id, one.fixed) == ("scikit-learn", "CVE-2026-0002", ("99.1",))
+    pins = [line for line in iris_box.project.files["requirements.txt"].splitlines() if "==" in line]
+    assert built.audit.checked == len(pins)
+    told = f"scikit-learn {one.version} CVE-2026-0002 (TEST-2026-2), fixed in 99.1"
+    assert told in advisories.sentence(built.audit)
+    assert told in image.BuiltImage(built)._repr_html_()
+    (card,) = [image for image in iris_box.card("box").images if image.reference == built.reference]
+    assert card.audit == built.audit
+    command = [sys.executable, "-m", "ekiben", "images"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (row,) = [line for line in listed.splitlines() if line.startswith(built.reference)]
+    assert "1 known" in row
