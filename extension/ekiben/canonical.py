@@ -8,6 +8,7 @@ form          what the user may pass                                what reaches
 ``tensor``    numbers of three and more dimensions                  ndarray (n × …)
 ``records``   a list of dicts                                       list of dicts
 ``texts``     a list, array or Series of text                       list of str
+``images``    Pillow images, or uint8 arrays of an image's shape     list, or ndarray (n × …)
 ============  ====================================================  ==========================
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ekiben import pictures
 from ekiben.errors import MissingDependency, UnsupportedSample
 from ekiben.records import Input
 from ekiben.words import _
@@ -58,9 +60,13 @@ def _form(sample: Any) -> tuple[Input, Any]:
     if "numpy.ndarray" in kinds:
         if sample.ndim == 1 and len(sample) and all(isinstance(value, str) for value in sample.tolist()):
             return "texts", sample.tolist()
+        if sample.dtype == object and len(sample):
+            return _listed(sample)
         return _numbers(sample, sample)
     if kinds & {"pandas.Series", "polars.Series"} or isinstance(sample, (list, tuple)):
         return _listed(sample)
+    if pictures.is_image(sample):
+        raise _one_image()
     if any(hasattr(sample, name) for name in ("tocsr", "todense")):
         raise UnsupportedSample(
             _("The sample is a sparse matrix, and a request carries no sparse rows."),
@@ -72,7 +78,13 @@ def _form(sample: Any) -> tuple[Input, Any]:
 def _numbers(sample: Any, array: Any) -> tuple[Input, Any]:
     if array.ndim < 2 or array.dtype.kind not in "fiub":
         raise _unknown(sample)
-    return ("array" if array.ndim == 2 else "tensor"), array
+    if array.ndim == 2:
+        return "array", array
+    if array.dtype == "uint8" and pictures.is_shape(array.shape[1:]):
+        return "images", array
+    if array.dtype == "uint8" and array.ndim == 3 and pictures.is_shape(array.shape):
+        raise _one_image()
+    return "tensor", array
 
 
 def _listed(sample: Any) -> tuple[Input, Any]:
@@ -81,6 +93,8 @@ def _listed(sample: Any) -> tuple[Input, Any]:
         return "texts", values
     if values and all(isinstance(value, dict) for value in values):
         return "records", values
+    if values and (all(map(pictures.is_image, values)) or all(map(pictures.is_picture, values))):
+        return "images", values
     if not values:
         return "records", values
     import numpy
@@ -103,12 +117,18 @@ def _to_pandas(table: Any) -> Any:
     return narwhals.from_native(table, eager_only=True).to_pandas()
 
 
+def _one_image() -> UnsupportedSample:
+    return UnsupportedSample(
+        _("The sample is one image, not a list of images."), remedy=_("Pass a list of them: [image].")
+    )
+
+
 def _unknown(sample: Any) -> UnsupportedSample:
     shape = getattr(sample, "shape", None)
     told = type(sample).__name__ + (f" {tuple(shape)}" if shape is not None else "")
     return UnsupportedSample(
         _("The sample is a {type}.", type=told),
         remedy=_(
-            "Pass the rows you trained on: a DataFrame, an array of numbers, a list of dicts or a list of text."
+            "Pass the rows you trained on: a DataFrame, an array of numbers, a list of dicts, of texts or of images."
         ),
     )

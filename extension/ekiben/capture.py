@@ -8,16 +8,19 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from ekiben import bridge, notebook_code
+from ekiben import bridge, convert, form_code, notebook_code, origin, unrecorded
 from ekiben import contract as contracts
+from ekiben.canonical import canonical
 from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedModel, UnsupportedSample
-from ekiben.protocols import Framework, Saved
+from ekiben.protocols import Description, Framework, Saved
 from ekiben.records import Contract, Finding, Mismatch, Model, Replay, Tolerance, Unseen
 from ekiben.registry import framework, framework_for
 from ekiben.requirements import Needs, data_imports, needed
@@ -40,6 +43,8 @@ def capture(
     requirements: Sequence[str] = (),
     indexes: bool = False,
     namespace: Mapping[str, Any] | None = None,
+    compiled: bool | str = True,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[Model, Replay]:
     """Saves ``model`` with the contract that ``sample`` shows: the record, and its first replay.
 
@@ -48,7 +53,9 @@ def capture(
     files that this code opens.
     ``requirements`` names installed distributions that the model needs though nobody sees it import
     them; ``indexes`` writes the package indexes of the user's pip settings into the project. With the
-    variables in ``namespace`` the sample is looked at for preprocessing that was forgotten.
+    variables in ``namespace`` the sample is looked at for preprocessing that was forgotten. ``compiled``
+    is False where no faster form is to be tried, or the name of the converter to try; ``say`` is told
+    what is going on.
 
     Raises:
         UnsupportedModel: no framework takes it, it is not fitted, or it has no ``predict``.
@@ -64,8 +71,8 @@ def capture(
             _("The {type} is not fitted yet.", type=type(model).__name__),
             remedy=_("Call fit first, then wrap it."),
         )
-    fit = () if namespace is None else bridge.check(model, sample, about, namespace)
     adapter = load_adapter(taken)
+    fit = () if namespace is None else _fit(taken, adapter, model, sample, about, namespace)
     carried = notebook_code.carry(model, notebook or notebook_code.here(), files, name)
     contract = contracts.infer(
         sample, lambda data: _asked(adapter, model, data, about.estimator), about, unseen=unseen
@@ -76,15 +83,39 @@ def capture(
         folder = Path(entry.path)
         carried = carried.write(folder)
         with carried.known():
-            saved = taken.save(model, folder, _example(contract))
+            example = _example(contract)
+            saved = taken.save(model, folder, example)
+            form, extra = convert.convert(
+                model, sample, contract, adapter.call, folder, example=example, wanted=compiled, say=say
+            )
         imports = carried.without_own((*saved.imports, *carried.imports))
-        needs = needed((*imports, *data_imports(contract)), also=requirements, indexes=indexes)
-        record = _record(entry.tag, taken, about.estimator, saved, contract, folder, carried, needs, fit)
+        needs = needed((*imports, *extra, *data_imports(contract)), also=requirements, indexes=indexes)
+        record = _record(
+            entry.tag, taken, about.estimator, saved, contract, folder, carried, needs, fit, namespace
+        )
+        if form.form:
+            alone = needed(extra, also=requirements, indexes=indexes)
+            form = replace(form, requirements=alone.lines, direct=alone.direct)
+        record = replace(record, compiled=form)
         _write(folder, record)
         replay = replay_here(folder, record, "kernel", adapter)
         if not replay.passed:
             raise mismatch(replay)
     return load_model(record.tag), replay
+
+
+def _fit(
+    taken: Framework,
+    adapter: Any,
+    model: Any,
+    sample: Any,
+    about: Description,
+    namespace: Mapping[str, Any],
+) -> tuple[Finding, ...]:
+    """Whether the sample is what the model was fitted on; SampleMismatch where it plainly is not."""
+    if all(hasattr(model, name) for name in ("fit", "predict", "get_params")):
+        return bridge.check(model, sample, about, namespace)
+    return unrecorded.check(model, sample, partial(adapter.call, model), taken.name, namespace)
 
 
 def load_model(tag: str) -> Model:
@@ -121,20 +152,25 @@ def models() -> tuple[Model, ...]:
 
 
 def replay_here(folder: Path, model: Model, station: str, adapter: Any = None) -> Replay:
-    """The golden examples through the saved model in this process."""
+    """The golden examples through the saved model in this process; through both its forms where it has two."""
     predictor = load_predictor(folder, model, adapter)
-    golden = model.contract.golden.to_json()
+    golden, tolerance = model.contract.golden.to_json(), model.contract.tolerance.to_json()
     start = time.perf_counter()
     got = predictor.answer(golden["rows"])
     milliseconds = (time.perf_counter() - start) * 1000
-    worst, differing = compare(golden, got, model.contract.tolerance.to_json())
+    worst, differing = compare(golden, got, tolerance)
+    if predictor.form != "native":
+        native = load_predictor(folder, model, adapter, native=True).answer(golden["rows"])
+        more, others = compare(golden, native, tolerance)
+        worst, differing = max(worst, more), differing or others
     return replay_of(station, len(golden["rows"]), worst, milliseconds, differing, model.contract.tolerance)
 
 
-def load_predictor(folder: Path, model: Model, adapter: Any = None) -> Predictor:
+def load_predictor(folder: Path, model: Model, adapter: Any = None, *, native: bool = False) -> Predictor:
     """The saved model with its contract and its own code, in this process."""
     with notebook_code.at_hand(folder, model.code_module):
-        return Predictor(folder, adapter or load_adapter(framework(model.framework)))
+        runner = form_code.load(folder / form_code.FOLDER) if model.compiled.active else None
+        return Predictor(folder, adapter or load_adapter(framework(model.framework)), runner, native=native)
 
 
 def replay_of(
@@ -154,6 +190,27 @@ def replay_of(
         milliseconds=milliseconds,
         mismatches=tuple(Mismatch.from_json(entry) for entry in differing),
     )
+
+
+def replay_told(
+    station: str, status: int, lines: Sequence[str], tolerance: Tolerance
+) -> tuple[Replay, dict[str, Any]]:
+    """What a process of ``runtime.replay`` told in its ``lines``, and the replay of it; both where it ended well.
+
+    Raises:
+        ReplayMismatch: an answer differs.
+        ValueError: the process ended otherwise, or told nothing.
+    """
+    report = next((line for line in reversed(lines) if line.startswith('{"rows"')), None)
+    if status not in (0, 1) or report is None:
+        raise ValueError(status)
+    told: dict[str, Any] = json.loads(report)
+    found = replay_of(
+        station, told["rows"], told["worst"], told["milliseconds"], told["mismatches"], tolerance
+    )
+    if not found.passed:
+        raise mismatch(found)
+    return found, told
 
 
 def mismatch(replay: Replay) -> ReplayMismatch:
@@ -218,17 +275,19 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
     try:
         answers = dict(adapter.call(model, data))
     except Exception as error:  # the user's own function may raise anything
-        if hasattr(model, "predict"):
+        pictured = canonical(data)[0] == "images"
+        if hasattr(model, "predict") and not pictured:
             raise
+        advice = _("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows].")
+        if pictured:
+            advice = _("Wrap a function that makes of a list of images what the model takes, and calls it.")
         raise UnsupportedSample(
             _(
                 "{name} does not answer the sample: {error}",
                 name=name,
                 error=f"{type(error).__name__}: {error}",
             ),
-            remedy=_(
-                "It gets all rows at once. Map a function of one row over them: [f(row) for row in rows]."
-            ),
+            remedy=advice,
         ) from error
     got = len(answers["predictions"])
     if got != len(data):
@@ -266,6 +325,7 @@ def _record(
     carried: notebook_code.Carried,
     needs: Needs,
     fit: tuple[Finding, ...],
+    namespace: Mapping[str, Any] | None,
 ) -> Model:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     digest = hashlib.sha256()
@@ -290,6 +350,7 @@ def _record(
         source=carried.source,
         code_module=carried.module,
         carried=carried.pieces,
+        origin=origin.here(namespace),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         bytes=sum(file.stat().st_size for file in files),
     )

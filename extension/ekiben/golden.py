@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from ekiben import pictures
 from ekiben.canonical import rows_of
 from ekiben.records import Field, Input
 from ekiben.runtime.predictor import plain
@@ -17,6 +18,8 @@ MOST_NUMBERS = 200_000
 FEWEST = 4
 #: Answers are asked of at most this many rows to find one of each class.
 LOOKED_AT = 2000
+#: And of so many numbers at most: a network takes its time for images.
+LOOKED_AT_NUMBERS = 10_000_000
 #: A wide table would otherwise spend all examples on extremes.
 MOST_EXTREMES = 30
 
@@ -35,12 +38,19 @@ def choose(
         if len(wanted) >= MOST_EXTREMES:
             break
     wanted = list(dict.fromkeys(wanted))[:MOST_EXTREMES]
-    wanted.extend(_one_a_class(data, call))
+    numbers = _numbers(form, fields)
+    wanted.extend(_one_a_class(data, call, max(FEWEST, LOOKED_AT_NUMBERS // numbers)))
     spare = random.Random(0).sample(range(len(data)), min(len(data), 2 * MOST))
-    numbers = math.prod(fields[0].shape) if form == "tensor" else len(fields)
-    most = max(FEWEST, min(MOST, MOST_NUMBERS // max(1, numbers)))
+    most = max(FEWEST, min(MOST, MOST_NUMBERS // numbers))
     chosen = list(dict.fromkeys([*wanted, *spare]))[: min(most, len(data))]
     return sorted(chosen)
+
+
+def _numbers(form: Input, fields: tuple[Field, ...]) -> int:
+    """How many numbers a row is made of."""
+    if form == "tensor":
+        return max(1, math.prod(fields[0].shape))
+    return max(1, sum(map(pictures.numbers, fields)))
 
 
 def _telling(column: Any, field: Field) -> list[int]:
@@ -56,14 +66,16 @@ def _telling(column: Any, field: Field) -> list[int]:
     if field.kind in ("number", "integer", "datetime"):
         series = values[present]
         return [*rows, int(present[numpy.argmin(series)]), int(present[numpy.argmax(series)])]
+    if field.kind in ("text", "image"):
+        return rows
     seen: dict[Any, int] = {}
     for index in present[:LOOKED_AT]:
         seen.setdefault(values[index], int(index))
-    return [*rows, *(list(seen.values()) if field.kind != "text" else [])]
+    return [*rows, *seen.values()]
 
 
-def _one_a_class(data: Any, call: Callable[[Any], dict[str, Any]]) -> list[int]:
-    part = rows_of(data, list(range(min(LOOKED_AT, len(data)))))
+def _one_a_class(data: Any, call: Callable[[Any], dict[str, Any]], most: int) -> list[int]:
+    part = rows_of(data, list(range(min(LOOKED_AT, most, len(data)))))
     predictions = plain(call(part)["predictions"])
     if not isinstance(predictions, list) or not predictions:
         return []

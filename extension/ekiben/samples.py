@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from ekiben.pictures import is_image, is_picture
 from ekiben.records import SampleVariable
 
 _LIMIT = 20  # samples listed for one model; nobody reads further
@@ -12,9 +13,10 @@ _LOOKED = 20  # items of a list that are looked at, however long it is
 
 
 class Table(NamedTuple):
-    """What may be a sample: a DataFrame, a two-dimensional array, or a list of texts or records.
+    """What may be a sample: a DataFrame, an array, or a list of texts, records or images.
 
-    ``names`` are the columns' names where it has them; ``width`` is None for texts and records.
+    ``names`` are the columns' names where it has them; ``width`` is None for texts, records, images and arrays
+    of more dimensions.
     """
 
     name: str
@@ -38,6 +40,10 @@ def table(name: str, value: Any) -> Table | None:
         if "numpy.ndarray" in kinds and value.dtype.kind not in "fiub":
             return None
         rows, width = value.shape
+    elif kinds & {"numpy.ndarray", "torch.Tensor"} and value.ndim > 2:
+        if "numpy.ndarray" in kinds and value.dtype.kind not in "fiub":
+            return None
+        rows, width = len(value), None
     elif _is_listed(value, kinds):
         rows, width = len(value), None
     else:
@@ -49,7 +55,7 @@ def table(name: str, value: Any) -> Table | None:
 
 
 def _is_listed(value: Any, kinds: set[str]) -> bool:
-    """Whether it lists texts (with a space somewhere, unlike labels and column names) or records."""
+    """Whether it lists texts (with a space somewhere, unlike labels and names), records or images."""
     if type(value) is list:
         head = value[:_LOOKED]
     elif kinds & {"pandas.Series", "polars.Series"} or ("numpy.ndarray" in kinds and value.ndim == 1):
@@ -59,6 +65,8 @@ def _is_listed(value: Any, kinds: set[str]) -> bool:
         head = value[:_LOOKED].tolist() if hasattr(value, "tolist") else value[:_LOOKED].to_list()
     else:
         return False
+    if head and (all(map(is_image, head)) or all(map(is_picture, head))):
+        return True
     kinds_of_items = {type(item) for item in head}
     if kinds_of_items == {dict}:
         return True

@@ -1,4 +1,4 @@
-"""Twenty notebooks of trouble: each ends in a right service, or in an error that names cause and remedy."""
+"""Notebooks of trouble: each ends in a right service, or in an error that names cause and remedy."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ OUTCOMES = {
     "empty_frame": r"refused: UnsupportedSample: The sample has no rows.\n  → ",
     "float32_and_float64": r"right: 48 rows, worst 0",
     "forgotten_scaler": r"refused: \w+: (.|\n)*→ (.|\n)*make_pipeline\(scaler, model\)",
+    "forgotten_scaler_of_a_network": r"refused: \w+: .*trains net on what scaler makes of X(.|\n)*→ (.|\n)*"
+    r"scaler\.transform\(rows\)(.|\n)*right: 48 rows, worst 0",
     "global_constant": r"right: 6 rows, worst 0",
     "huge_frame": r"right: \d+ rows, worst 0",
     "label_encoder_outside": r"warning: (.|\n)*labels(.|\n)*right: 48 rows, worst 0",
@@ -55,4 +57,6 @@ def test_trouble_ends_well(name, tmp_path):
         for output in cell.get("outputs", [])
         if output.get("name") == "stdout"
     )
-    assert re.search(OUTCOMES[name], printed), printed
+    # A compiled form may round its last digit otherwise; that is no difference.
+    printed = re.sub(r"worst \d(\.\d+)?e-(1[3-9]|[2-9]\d|\d{3})\b", "worst 0", printed)
+    assert re.search(OUTCOMES[name].replace("worst 0", r"worst 0(\.0)?(?![.\d])"), printed), printed

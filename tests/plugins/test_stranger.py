@@ -98,14 +98,14 @@ def test_a_plugin_that_does_not_load_hides_no_other(monkeypatch):
     from ekiben import registry
     from sklearn.tree import DecisionTreeClassifier
 
-    sound = registry.framework
+    sound = registry.plugin
 
-    def framework(name):
-        if name == "torch":
+    def plugin(kind, name):
+        if (kind, name) == ("framework", "torch"):
             raise ImportError("a stranger's mistake")
-        return sound(name)
+        return sound(kind, name)
 
-    monkeypatch.setattr(registry, "framework", framework)
+    monkeypatch.setattr(registry, "plugin", plugin)
     registry._sound_frameworks.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="torch does not load"):

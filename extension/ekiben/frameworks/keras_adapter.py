@@ -24,6 +24,9 @@ def call(model: Any, data: Any) -> dict[str, Any]:
     """
     import numpy
 
+    if isinstance(data, list):  # images: n × height × width × channels
+        data = [numpy.asarray(image) for image in data]
+        data = numpy.stack([image[:, :, None] if image.ndim == 2 else image for image in data])
     found = model.predict(numpy.asarray(data) if hasattr(data, "columns") else data, verbose=0)
     if isinstance(found, dict):
         pairs = list(found.items())

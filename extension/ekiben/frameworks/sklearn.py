@@ -9,6 +9,7 @@ from typing import Any
 
 from ekiben.errors import UnsupportedModel
 from ekiben.frameworks.pickles import first_line, pickled
+from ekiben.frameworks.sklearn_adapter import skops_io
 from ekiben.protocols import Description, Saved
 from ekiben.records import Finding
 from ekiben.words import _
@@ -57,13 +58,12 @@ class Sklearn:
         if not find_spec("skops"):
             reason = _('skops is not installed: run %pip install "ekiben[sklearn]" and wrap again.')
             return pickled(model, folder, imports, reason)
-        import skops.io
-
+        io = skops_io()
         file = folder / "model.skops"
         try:
-            skops.io.dump(model, file)
-            trusted = tuple(sorted(skops.io.get_untrusted_types(file=file)))
-            skops.io.load(file, trusted=list(trusted))
+            io.dump(model, file)
+            trusted = tuple(sorted(io.get_untrusted_types(file=file)))
+            io.load(file, trusted=list(trusted))
         except Exception as error:  # noqa: BLE001 - skops raises whatever a foreign object raises
             file.unlink(missing_ok=True)
             reason = _("skops cannot keep it ({reason}).", reason=first_line(error))

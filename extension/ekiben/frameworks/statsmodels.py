@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 
 from ekiben.errors import UnsupportedModel
 from ekiben.frameworks.pickles import first_line, pickled
+from ekiben.frameworks.statsmodels_adapter import call
 from ekiben.protocols import Description, Saved, knows, lineage
 from ekiben.records import Finding
 from ekiben.words import _
 
 _MODEL = "statsmodels.base.model.Model"
 _SERIES = "statsmodels.tsa."
+#: What a row of a time series is called, and the outputs that a state space model adds.
+STEP = "step"
 
 
 class Statsmodels:
@@ -32,7 +36,7 @@ class Statsmodels:
         """The model's name and its columns; a formula names its own.
 
         Raises:
-            UnsupportedModel: an unfitted model, or one of a time series, which has no rows to predict.
+            UnsupportedModel: an unfitted model, or a time series that cannot foretell by itself.
         """
         if _MODEL in lineage(model):
             raise UnsupportedModel(
@@ -41,10 +45,7 @@ class Statsmodels:
             )
         inner = model.model
         if any(kind.startswith(_SERIES) for kind in (*lineage(model), *lineage(inner))):
-            raise UnsupportedModel(
-                _("The {type} foretells times, not rows.", type=type(inner).__name__),
-                remedy=_("Wrap a function of yours that takes rows and calls its forecast."),
-            )
+            return _series(model, inner)
         original: Any = getattr(inner.data, "orig_exog", None)
         named = not hasattr(inner, "formula") and hasattr(original, "columns")
         family = type(getattr(inner, "family", None)).__name__
@@ -76,6 +77,9 @@ class Statsmodels:
         saved = pickled(model if light is None else light, folder, imports, reason)
         if light is not None and getattr(light.model.data, "frame", None) is None:
             return saved
+        if any(kind.startswith(_SERIES) for kind in (*lineage(model), *lineage(model.model))):
+            kept = Finding("warning", _("The series that it was fitted on travels with the model."))
+            return Saved(saved.storage, saved.imports, (), (*saved.findings, kept), saved.options)
         try:
             _elsewhere((folder / "model.pkl").read_bytes())
         except Exception as error:  # whatever the formula's functions raise
@@ -96,6 +100,44 @@ class Statsmodels:
     def adapter(self) -> Path:
         """The code that loads and calls it inside the service."""
         return Path(__file__).with_name("statsmodels_adapter.py")
+
+
+def _series(model: Any, inner: Any) -> Description:
+    """A time series: a row is a step after the end of the data, its answer the forecast for it.
+
+    Raises:
+        UnsupportedModel: its forecast needs more than the step.
+    """
+    name = type(inner).__name__
+    needs = inspect.signature(model.forecast).parameters if hasattr(model, "forecast") else {}
+    if "steps" not in needs or next(iter(needs)) != "steps":
+        raise UnsupportedModel(
+            _("The {type} has no forecast of so many steps.", type=name),
+            remedy=_("Wrap a function of yours that takes rows and gives one answer a row."),
+        )
+    # ARIMA holds its constant among the exogenous variables, but does not count it.
+    if getattr(inner, "k_exog", int(getattr(inner, "exog", None) is not None)):
+        raise UnsupportedModel(
+            _(
+                "The {type} needs the coming values of its exogenous variables, all steps in order.",
+                type=name,
+            ),
+            remedy=_(
+                "Wrap a function whose rows they are: "
+                "def forecast(rows): return results.forecast(len(rows), exog=rows)"
+            ),
+        )
+    return Description(
+        estimator=name,
+        task="regression",
+        fitted=True,
+        columns=(STEP,),
+        width=1,
+        takes=_(
+            "A row is a step after the end of the data: "
+            'ekiben.wrap(results, pandas.DataFrame({"step": range(1, 25)}))'
+        ),
+    )
 
 
 def _imports(model: Any) -> tuple[str, ...]:
@@ -119,8 +161,8 @@ def _without_data(model: Any, example: Any) -> Any:
     try:
         light = copy.deepcopy(model)
         light.remove_data()
-        found = numpy.asarray(_elsewhere(pickle.dumps(light)).predict(example))
-        wanted = numpy.asarray(model.predict(example))
+        found = numpy.asarray(call(_elsewhere(pickle.dumps(light)), example)["predictions"])
+        wanted = numpy.asarray(call(model, example)["predictions"])
     except Exception:  # noqa: BLE001 - each kind of model fails in a way of its own
         return None
     return light if numpy.array_equal(found, wanted, equal_nan=True) else None

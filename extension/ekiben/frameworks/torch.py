@@ -26,8 +26,13 @@ class Torch:
         return knows(self.classes, model) and not knows(("torch.nn.modules.loss._Loss",), model)
 
     def describe(self, model: Any) -> Description:
-        """A module says nothing of its training: the task is ``prediction``, the answers its raw output."""
-        return Description(estimator=type(model).__name__, task="prediction", fitted=True)
+        """A module says nothing of its training: the task is ``prediction``, the answers its raw output.
+
+        The width is that of a first linear layer, where a Sequential tells which is the first.
+        """
+        return Description(
+            estimator=type(model).__name__, task="prediction", fitted=True, width=_width(model)
+        )
 
     def save(self, model: Any, folder: Path, example: Any) -> Saved:
         """``model.pt2`` by torch.export with a free batch axis; a pickle where it cannot be exported.
@@ -63,6 +68,14 @@ class Torch:
     def adapter(self) -> Path:
         """The code that loads and calls it inside the service."""
         return Path(__file__).with_name("torch_adapter.py")
+
+
+def _width(model: Any) -> int | None:
+    first = model
+    while knows(("torch.nn.modules.container.Sequential",), first) and len(first):
+        first = first[0]
+    linear = knows(("torch.nn.modules.linear.Linear",), first)
+    return (first.in_features or None) if linear else None  # a lazy layer has 0 until it is called
 
 
 def _export(module: Any, rows: Any, file: Path) -> str:

@@ -42,16 +42,30 @@ def call(model: Any, data: Any) -> dict[str, Any]:
 
 
 def tensor(model: Any, data: Any) -> Any:
-    """The rows as a tensor where the module's parameters are; floats become what those are."""
+    """The rows as a tensor where the module's parameters are; floats become what those are.
+
+    Images become uint8, n × channels × height × width.
+    """
     import numpy
     import torch
 
+    if isinstance(data, list):
+        data = numpy.stack([_channels_first(image) for image in data])
     rows = torch.as_tensor(numpy.ascontiguousarray(data))
     values = list(model.parameters())
     kind = next((value.dtype for value in values if value.is_floating_point()), None)
     if kind is not None and rows.is_floating_point():
         rows = rows.to(kind)
     return rows.to(values[0].device) if values else rows
+
+
+def _channels_first(image: Any) -> Any:
+    import numpy
+
+    array = numpy.asarray(image)
+    if hasattr(image, "dtype"):  # an array as the sample had it
+        return array
+    return array[None] if array.ndim == 2 else numpy.moveaxis(array, -1, 0)
 
 
 def _named(found: Any) -> list[tuple[str, Any]]:

@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+#: Pipelines that take images.
+PICTURES = ("image-classification", "image-feature-extraction", "object-detection")
+#: Pipelines that answer with a label.
+CLASSIFIERS = ("text-classification", "image-classification")
+
 
 def load(folder: Path, manifest: dict[str, Any]) -> Any:
     """The pipeline that ``folder`` keeps; nothing is fetched."""
@@ -18,25 +23,25 @@ def load(folder: Path, manifest: dict[str, Any]) -> Any:
 
     place = str(folder / "pipeline")
     options = manifest["options"]
+    reads = "image_processor" if options["task"] in PICTURES else "tokenizer"
+    parts = {"model": place, reads: place, **options["settings"]}
     with quiet():
-        return transformers.pipeline(
-            options["task"], model=place, tokenizer=place, device="cpu", **options["settings"]
-        )
+        return transformers.pipeline(options["task"], device="cpu", **parts)
 
 
 def call(model: Any, data: Any) -> dict[str, Any]:
-    """``predictions`` for n texts: the likeliest label, with ``probabilities`` (n × labels), of a
+    """``predictions`` for n texts or images: the likeliest label, with ``probabilities`` (n × labels), of a
     classifier; of every other pipeline what it gives for each text.
 
     It answers in evaluation mode, whatever the notebook left it in.
     """
-    texts = list(data)
+    rows = list(data)
     learning = [part for part in model.model.modules() if part.training]
     model.model.eval()
     try:
-        if model.task != "text-classification":
-            return {"predictions": [_plain(entry) for entry in model(texts)]}
-        found = [{entry["label"]: entry["score"] for entry in row} for row in model(texts, top_k=None)]
+        if model.task not in CLASSIFIERS:
+            return {"predictions": [_plain(entry) for entry in model(rows)]}
+        found = [{entry["label"]: entry["score"] for entry in row} for row in model(rows, top_k=None)]
     finally:
         for part in learning:
             part.training = True
