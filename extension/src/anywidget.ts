@@ -3,7 +3,8 @@ import { serveCell } from './cells';
 import { Card, type Carrier, type Life } from './ui/card';
 import { Failure } from './ui/failure';
 import type { Row } from './ui/form';
-import type { CardData, TryAnswer } from './wire';
+import type { Figures } from './ui/watch';
+import type { CardData, SizeEstimate, TryAnswer } from './wire';
 import { language, t } from './words';
 
 /** What anywidget gives of its model. */
@@ -26,10 +27,10 @@ interface Waiting {
   reject(failure: Failure): void;
 }
 
-type Verb = 'try' | 'serve' | 'stop' | 'refresh';
+type Verb = 'try' | 'serve' | 'stop' | 'refresh' | 'watch' | 'foresee';
 
 /** How long a question may stay open before the card says that nobody answers. */
-const PATIENCE = { try: 10_000, serve: 180_000, stop: 30_000, refresh: 5_000 };
+const PATIENCE = { try: 10_000, serve: 180_000, stop: 30_000, refresh: 5_000, watch: 10_000, foresee: 90_000 };
 
 /** What `ekiben:code` carries: the code, and what a listener that ran it leaves behind. */
 export interface CodeRequest {
@@ -57,7 +58,9 @@ class Comm {
     return new Promise((resolve, reject) => {
       const timer = window.setTimeout(() => {
         this.waiting.delete(id);
-        this.life('static');
+        if (verb !== 'watch' && verb !== 'foresee') {
+          this.life('static'); // nobody asked for a look, so nobody is told that it failed
+        }
         reject(
           new Failure(t('The kernel does not answer.'), t('Wait until it is idle, or run the cell again.'), 'comm')
         );
@@ -114,7 +117,9 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
     },
     stop: async () => {
       await comm.ask('stop');
-    }
+    },
+    watch: async () => (await comm.ask('watch')) as Figures | null,
+    foresee: async () => (await comm.ask('foresee')) as SizeEstimate
   };
   const card = new Card(model.get('card'), carrier);
   const changed = () => card.set(model.get('card'));

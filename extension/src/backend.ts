@@ -3,6 +3,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { Failure } from './ui/failure';
+import type { Figures } from './ui/watch';
 import type { Contract, Image, Job, Server } from './wire';
 import { language, t } from './words';
 
@@ -22,6 +23,11 @@ export class Backend {
     return (await this.call<{ images: readonly Image[] }>('images')).images;
   }
 
+  /** Removes an image, from the engine that has it too. */
+  async removeImage(reference: string): Promise<void> {
+    await this.call(`images?reference=${encodeURIComponent(reference)}`, 'DELETE');
+  }
+
   /** Stops a service, or forgets one that failed. */
   async stop(id: string): Promise<void> {
     await this.call(`services/${encodeURIComponent(id)}`, 'DELETE');
@@ -35,6 +41,11 @@ export class Backend {
   /** The end of a log. */
   async log(kind: 'services' | 'jobs', id: string): Promise<string> {
     return (await this.call<{ log: string }>(`${kind}/${encodeURIComponent(id)}/log?tail=200`)).log;
+  }
+
+  /** What a service counted since it started. */
+  async watch(id: string): Promise<Figures> {
+    return this.call<Figures>(`services/${encodeURIComponent(id)}/watch`);
   }
 
   async contract(id: string): Promise<Contract> {

@@ -14,6 +14,7 @@ import { modelsSection, type ModelActions } from './ui/models';
 import { Logs, UNKNOWN, type Listed } from './ui/section';
 import { servicesSection } from './ui/services';
 import { curl } from './ui/snippets';
+import { Pulse } from './ui/watch';
 import type { BoxVariable, Image, Job, Server } from './wire';
 import { t } from './words';
 
@@ -47,6 +48,7 @@ export class EkibenPanel extends Widget {
   private images: Listed<Image> = UNKNOWN;
   private jobs: Listed<Job> = UNKNOWN;
   private readonly ending = new Set<string>();
+  private readonly pulses = new Map<string, Pulse>();
   private readonly hosts = [0, 1, 2].map(() => document.createElement('div'));
   private readonly drawn: string[] = [];
   private readonly serviceLogs: Logs;
@@ -140,12 +142,14 @@ export class EkibenPanel extends Widget {
       listed(this.jobs, backend.jobs()),
       listed(this.images, backend.images())
     ]);
-    const changed = JSON.stringify(servers.items) !== JSON.stringify(this.servers.items);
+    await this.feel(servers.items ?? []);
+    const shown = (of: readonly Listed<unknown>[]) => JSON.stringify(of.map(list => list.items));
+    const changed = shown([servers, images]) !== shown([this.servers, this.images]);
     this.tellOf(jobs.items ?? []);
     [this.servers, this.jobs, this.images] = [servers, jobs, images];
     this.draw();
     if (changed) {
-      // Cards in notebooks show whether their service runs; they ask their kernel when they hear this.
+      // Cards in notebooks show whether their service runs and which images there are; they ask their kernel when they hear this.
       window.dispatchEvent(new Event('ekiben:services'));
     }
     await Promise.all([this.serviceLogs.refresh(servers.items ?? []), this.jobLogs.refresh(jobs.items ?? [])]);
@@ -154,6 +158,23 @@ export class EkibenPanel extends Widget {
     }
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => void this.refresh(), this.moves() ? BUSY : this.around.interval() * 1000);
+  }
+
+  /** Looks at what each running service counted; one that does not tell is shown without. */
+  private async feel(servers: readonly Server[]): Promise<void> {
+    const ready = servers.filter(server => server.state === 'ready');
+    const known = new Set(ready.map(server => server.id));
+    [...this.pulses.keys()].filter(id => !known.has(id)).forEach(id => this.pulses.delete(id));
+    await Promise.all(
+      ready.map(async server => {
+        const figures = await this.around.backend.watch(server.id).catch(() => null);
+        if (figures?.now) {
+          const pulse = this.pulses.get(server.id) ?? new Pulse();
+          this.pulses.set(server.id, pulse);
+          pulse.push(figures, performance.now());
+        }
+      })
+    );
   }
 
   protected override onAfterShow(_message: Message): void {
@@ -217,9 +238,9 @@ export class EkibenPanel extends Widget {
           })
       ],
       [
-        [this.servers, [...this.ending]],
+        [this.servers, [...this.ending], [...this.pulses].map(([id, pulse]) => [id, pulse.line(), pulse.moments])],
         () =>
-          servicesSection(this.servers, this.ending, this.serviceLogs, {
+          servicesSection(this.servers, this.ending, this.serviceLogs, this.pulses, {
             stop: server => void this.end(server.id, () => this.around.backend.stop(server.id)),
             curl: async server => {
               const contract = await this.around.backend.contract(server.id);
@@ -231,7 +252,8 @@ export class EkibenPanel extends Widget {
         [this.images, this.jobs, [...this.ending]],
         () =>
           imagesSection(this.images, this.jobs, this.ending, this.jobLogs, {
-            cancel: job => void this.end(job.id, () => this.around.backend.cancel(job.id))
+            cancel: job => void this.end(job.id, () => this.around.backend.cancel(job.id)),
+            remove: image => void this.end(image.reference, () => this.around.backend.removeImage(image.reference))
           })
       ]
     ];

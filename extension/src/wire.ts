@@ -6,7 +6,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** The number that every kept format carries. */
 export const FORMAT = 1;
 
-export type Kind = 'number' | 'integer' | 'boolean' | 'text' | 'category' | 'datetime';
+export type Kind = 'number' | 'integer' | 'boolean' | 'text' | 'category' | 'datetime' | 'image';
 
 export type Level = 'info' | 'warning' | 'error';
 
@@ -16,7 +16,89 @@ export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
 export type Unseen = 'reject' | 'warn' | 'accept';
 
-export type Input = 'table' | 'array' | 'tensor' | 'records' | 'texts';
+export type Input = 'table' | 'array' | 'tensor' | 'records' | 'texts' | 'images';
+
+/**
+ * Packages held against known advisories. `why` says why some or all were not.
+ *
+ * `checked` counts the packages that an advisory source answered for, `unchecked` names the others.
+ */
+export interface Audit {
+  readonly checked: number;
+  readonly unchecked: readonly string[];
+  readonly vulnerabilities: readonly Vulnerability[];
+  readonly why: string;
+}
+
+/** One layer of an image: `bytes` as stored by the engine, and the step that made it. */
+export interface Layer {
+  readonly digest: string;
+  readonly bytes: number;
+  readonly made_by: string;
+}
+
+/**
+ * A layer that a build is done with.
+ *
+ * `how` is `made`, `reused` or `fetched`; at a push `sent`, `resumed` (sent, with a break between),
+ * `again` (from its start, after a break: the registry had forgotten), `there` or `mounted` (not sent: the
+ * registry has it).
+ */
+export interface LayerStep {
+  readonly name: string;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly how: string;
+}
+
+/**
+ * Where a model came from, as it was at capture.
+ *
+ * `notebook` is the path in the git work tree, or the file's name alone where there is none;
+ * `revision` the commit, `dirty` whether a tracked file differed from it, `repository` its address
+ * without a login. `parameters` are those that the notebook was run with.
+ */
+export interface Origin {
+  readonly notebook: string;
+  readonly revision: string;
+  readonly dirty: boolean;
+  readonly repository: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/**
+ * Something in an image that weighs: `bytes` are its share of the image's own `bytes`.
+ *
+ * `kind` is `base`, `package`, `code`, `model` or `other`. `imported` tells whether the
+ * service imported it until it had answered the golden examples; None where that is not known.
+ */
+export interface Part {
+  readonly name: string;
+  readonly kind: string;
+  readonly bytes: number;
+  readonly version: string;
+  readonly imported: boolean | null;
+}
+
+/**
+ * What an image will weigh, before it is built: compressed bytes, as a registry would hold it.
+ *
+ * `unknown` names the packages whose size nobody told; they are not in `bytes`.
+ */
+export interface SizeEstimate {
+  readonly bytes: number;
+  readonly parts: readonly Part[];
+  readonly unknown: readonly string[];
+}
+
+/** A known one: `id` as the advisory has it, `fixed` the versions that are without it. */
+export interface Vulnerability {
+  readonly package: string;
+  readonly version: string;
+  readonly id: string;
+  readonly fixed: readonly string[];
+  readonly aliases: readonly string[];
+}
 
 /** Something worth telling the user, with the remedy. */
 export interface Finding {
@@ -35,6 +117,10 @@ export interface Finding {
  * dtype in its own order, seen or not. `counts` is a histogram of the sample (of more than 100,000
  * rows, of every k-th): 16 equal bins from minimum to maximum, or one count a category. `missing`
  * is `nan` where an object column keeps its gaps as NaN and not as None.
+ *
+ * An image has the `modes` of Pillow that the sample had, a shape of height, width and channels with
+ * -1 where the sample's sizes differ, and its smallest and largest number of pixels as the ends
+ * (`runtime/images.py`).
  */
 export interface Field {
   readonly name: string;
@@ -49,6 +135,7 @@ export interface Field {
   readonly ordered: boolean;
   readonly missing: string;
   readonly counts: readonly number[];
+  readonly modes: readonly string[];
 }
 
 /** Numbers agree when `|a - b| <= absolute + relative * |b|`; everything else when equal. */
@@ -73,8 +160,8 @@ export interface Golden {
  *
  * `input` is the form of the sample (`ekiben.canonical` has the table of forms): rows are objects
  * for `table` and `records`, lists of numbers for `array`, nested lists for `tensor`, strings
- * for `texts`. `unseen` says what happens to a category that the sample did not have, `outside`
- * to a number beyond its range.
+ * for `texts`, `{"b64": …}` for `images`. `unseen` says what happens to a category that the
+ * sample did not have, `outside` to a number beyond its range.
  */
 export interface Contract {
   readonly input: Input;
@@ -107,6 +194,43 @@ export interface Piece {
   readonly note: string;
 }
 
+/** Microseconds of one call with `rows` rows, by the native object and by the compiled form. */
+export interface Timing {
+  readonly rows: number;
+  readonly native: number;
+  readonly compiled: number;
+}
+
+/** A converter that was tried: how much faster one row is, or why it does not serve. */
+export interface Attempt {
+  readonly converter: string;
+  readonly speedup: number;
+  readonly reason: string;
+}
+
+/**
+ * The faster form of a model; without a `form` the native object serves, and `reason` says why.
+ *
+ * `form` is for people (`NumPy + ONNX Runtime`). `rows` of the sample and `edges` (rows at the
+ * contract's ends) were answered alike, `worst` is the greatest difference. `requirements` are the
+ * pinned lines of a service that has this form alone. Where `serves` is False the user chose the
+ * native object.
+ */
+export interface Compiled {
+  readonly form: string;
+  readonly converter: string;
+  readonly reason: string;
+  readonly rows: number;
+  readonly edges: number;
+  readonly worst: number;
+  readonly timings: readonly Timing[];
+  readonly bytes: number;
+  readonly requirements: readonly string[];
+  readonly direct: readonly string[];
+  readonly tried: readonly Attempt[];
+  readonly serves: boolean;
+}
+
 /**
  * A captured model: what the BentoML store holds under `tag`.
  *
@@ -135,6 +259,8 @@ export interface Model {
   readonly source: string;
   readonly code_module: string;
   readonly carried: readonly Piece[];
+  readonly compiled: Compiled;
+  readonly origin: Origin;
   readonly created: string;
   readonly bytes: number;
   readonly format: number;
@@ -177,7 +303,9 @@ export interface Replay {
  * A running service. One JSON file of this shape lies in the Jupyter runtime directory.
  *
  * `birth` is the process's start time in seconds since the epoch, so that a pid used again by
- * another process is told apart.
+ * another process is told apart. `form` is what answers (`native`, or the compiled form's name),
+ * `speedup` what one row gained by it, and `memory` the resident bytes of all its processes when
+ * they were looked at.
  */
 export interface Server {
   readonly id: string;
@@ -191,6 +319,9 @@ export interface Server {
   readonly started: string;
   readonly notebook: string;
   readonly message: string;
+  readonly form: string;
+  readonly speedup: number;
+  readonly memory: number;
   readonly format: number;
 }
 
@@ -208,17 +339,12 @@ export interface Prediction {
   readonly warnings: readonly Notice[];
 }
 
-/** One layer of an image: `bytes` as stored by the engine, and the step that made it. */
-export interface Layer {
-  readonly digest: string;
-  readonly bytes: number;
-  readonly made_by: string;
-}
-
 /**
- * A container image. `replay` is its proof; without one it is not called done.
+ * A container image. `replay` is its proof; without one that passed it is not called done.
  *
- * `base` is the image under it with its digest, where the builder tells it.
+ * `base` is the image under it with its digest, where the builder tells it. `wanted` is the name
+ * that an unproven image was to get; its findings say why it did not. `parts` are what weighs, the
+ * heaviest first; `audit` is the report on known vulnerabilities.
  */
 export interface Image {
   readonly reference: string;
@@ -231,10 +357,17 @@ export interface Image {
   readonly replay: Replay | null;
   readonly base: string;
   readonly findings: readonly Finding[];
+  readonly wanted: string;
+  readonly parts: readonly Part[];
+  readonly audit: Audit | null;
   readonly format: number;
 }
 
-/** A slow verb in a process of its own; step `step` of `steps` (counted from 1). */
+/**
+ * A slow verb in a process of its own; step `step` of `steps` (counted from 1).
+ *
+ * `layers` are those of an image that are done.
+ */
 export interface Job {
   readonly id: string;
   readonly verb: string;
@@ -251,6 +384,7 @@ export interface Job {
   readonly error: string;
   readonly remedy: string;
   readonly result: Readonly<Record<string, Json>> | null;
+  readonly layers: readonly LayerStep[];
   readonly format: number;
 }
 
@@ -266,7 +400,8 @@ export interface SampleVariable {
  * A variable of the kernel that holds a model.
  *
  * `part_of` names the model that already contains it; `samples` are in order of fit, the first
- * is the one that a click would use. `problem` says why it cannot be wrapped.
+ * is the one that a click would use. `problem` says why it cannot be wrapped. `box` names a box
+ * that was made of this very object; it may have been fitted anew since.
  */
 export interface ModelVariable {
   readonly name: string;
@@ -277,6 +412,7 @@ export interface ModelVariable {
   readonly part_of: string;
   readonly problem: string;
   readonly remedy: string;
+  readonly box: string;
 }
 
 /** A variable of the kernel that holds a box. */
@@ -301,6 +437,7 @@ export interface CardData {
   readonly notebook: boolean;
   readonly servers: readonly Server[];
   readonly replays: readonly Replay[];
+  readonly images: readonly Image[];
   readonly variable: string;
 }
 

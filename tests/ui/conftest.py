@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, expect
 
 TOKEN = "ekiben-tests"
 PREFIX = "/hub/user/"
@@ -148,6 +148,18 @@ class Window:
             "async ([name, arguments]) => { await window.jupyterapp.commands.execute(name, arguments); }",
             [name, arguments],
         )
+
+    def theme(self, name: str) -> None:
+        """Changes JupyterLab's theme: ``Light`` or ``Dark``.
+
+        Its splash must be gone before and after: two that fade at once remove it twice, which JupyterLab
+        tells as an error of a script.
+        """
+        splash = self.page.locator("#jupyterlab-splash")
+        expect(splash).to_have_count(0, timeout=15_000)
+        self.command("apputils:change-theme", theme=f"JupyterLab {name}")
+        expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {name}")
+        expect(splash).to_have_count(0, timeout=15_000)
 
     def open(self, path: str) -> None:
         """Opens a notebook and waits for its idle kernel."""

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import threading
 
+import ekiben
 import pytest
 from playwright.sync_api import expect
 
@@ -17,6 +20,7 @@ WORDS = {
     "en": ("Models in this notebook", "Services", "Try", "notebook says"),
     "zh_CN": ("此笔记本中的模型", "服务", "试用", "笔记本的答案"),
 }
+WATCH = {"en": ("Watch", "99 % within", "req/s"), "zh_CN": ("监控", "99% 在", "次/秒")}
 
 
 @pytest.fixture(scope="module", params=sorted(LANGUAGES))
@@ -38,12 +42,40 @@ def shown(request, window, repository):
     expect(page.locator(".ek-panel [data-service]")).to_have_count(0, timeout=20_000)
 
 
+def watched(page, card, language, picture):
+    """The Watch tab and the panel's line show what the service is asked, as it is asked."""
+    (server,) = ekiben.running()
+    rows = list(server.contract.golden.rows)
+    over = threading.Event()
+
+    def ask():
+        while not over.wait(0.05):
+            server.predict(rows)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        card.get_by_role("tab", name=WATCH[language][0]).click()
+        expect(card.locator(".ek-watch")).to_contain_text(WATCH[language][1], timeout=20_000)
+        expect(card.locator(".ek-watch-drift tr").first).to_contain_text(
+            re.compile(r"\d\.\d\d"), timeout=20_000
+        )
+        line = page.locator(".ek-panel .ek-pulse")
+        expect(line).to_contain_text(
+            re.compile(WATCH[language][2] + r" · [\d.]+ ms · \d+ MB"), timeout=60_000
+        )
+        page.wait_for_timeout(5000)
+        page.screenshot(path=picture)
+    finally:
+        over.set()
+        asking.join()
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_words_and_pictures(shown, theme, pictures):
     window, language = shown
     page = window.page
-    window.command("apputils:change-theme", theme=f"JupyterLab {theme}")
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {theme}")
+    window.theme(theme)
     heading, services, attempt, beside = WORDS[language]
     panel, card = page.locator(".ek-panel"), page.locator(".jp-OutputArea-output .ek-card")
     expect(panel).to_contain_text(heading)
@@ -60,5 +92,7 @@ def test_words_and_pictures(shown, theme, pictures):
     assert cut == []
     name = LANGUAGES[language] + ("-dark" if theme == "Dark" else "")
     page.screenshot(path=pictures / f"{name}.png")
-    window.command("apputils:change-theme", theme="JupyterLab Light")
+    watched(page, card, language, pictures / f"{name}-watch.png")
+    card.get_by_role("tab", name=attempt).click()
+    window.theme("Light")
     assert window.foreign == []

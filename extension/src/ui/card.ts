@@ -1,21 +1,28 @@
-/** The card of a box: what it is, whether it runs, and the tabs Try, Contract, Proof, Code. */
+/** The card of a box: what it is, whether it runs, and the tabs Try, Contract, Proof, Watch, Image, Code. */
+import { buildCell } from '../cells';
 import { t } from '../words';
-import type { CardData, Finding, Server, TryAnswer } from '../wire';
+import type { CardData, Compiled, Finding, Server, SizeEstimate, TryAnswer } from '../wire';
 import { codeTab } from './code';
 import { contractTab } from './contract';
 import { button, h, swap, type Child } from './dom';
 import { failureOf, type Failure } from './failure';
 import type { Row } from './form';
-import { clock, port, state } from './format';
+import { agreement, clock, port, speedup, state, times } from './format';
+import { ImageTab } from './image-tab';
 import { proofTab } from './proof';
 import { Tabs } from './tabs';
 import { TryTab } from './try';
+import { WatchTab, type Figures } from './watch';
 
 /** What the card asks of the process behind it. Each rejects with a Failure. */
 export interface Carrier {
   tryRows(rows: Row[]): Promise<TryAnswer>;
   serve(): Promise<void>;
   stop(): Promise<void>;
+  /** What the service of this model counted; null where none runs. */
+  watch(): Promise<Figures | null>;
+  /** What an image of this model would weigh; some seconds. */
+  foresee(): Promise<SizeEstimate>;
 }
 
 /** Whether somebody answers: not known yet, yes, or no. */
@@ -27,6 +34,9 @@ export class Card {
   private readonly head = h('header', { class: 'ek-head' });
   private readonly tabs: Tabs;
   private attempt: TryTab | null = null;
+  private watching: WatchTab | null = null;
+  private imaging: ImageTab | null = null;
+  private expected: Promise<SizeEstimate> | null = null;
   private life: Life = 'waiting';
   private doing: 'serve' | 'stop' | null = null;
   private failure: Failure | null = null;
@@ -38,7 +48,9 @@ export class Card {
     this.tabs = new Tabs(t('Views of {model}', { model: data.model.name }), [
       { id: 'try', title: () => t('Try'), make: () => this.makeTry() },
       { id: 'contract', title: () => t('Contract'), make: () => contractTab(this.data.model.contract) },
-      { id: 'proof', title: () => t('Proof'), make: () => proofTab(this.data.model.contract, this.data.replays) },
+      { id: 'proof', title: () => t('Proof'), make: () => proofTab(this.data.model.contract, this.data.replays, this.data.model.compiled) },
+      { id: 'watch', title: () => t('Watch'), make: () => this.makeWatch() },
+      { id: 'image', title: () => t('Image'), make: () => this.makeImage() },
       { id: 'code', title: () => t('Code'), make: () => this.makeCode() }
     ]);
     this.node = h('section', { class: 'ek ek-card' }, this.head, this.tabs.node);
@@ -60,6 +72,9 @@ export class Card {
     if (!same(card => card.replays)) {
       this.tabs.renew('proof');
     }
+    if (!same(card => card.images)) {
+      this.tabs.renew('image');
+    }
     if (!same(card => [card.servers, card.files])) {
       this.tabs.renew('code');
       this.attempt?.again();
@@ -72,12 +87,14 @@ export class Card {
     }
     this.life = life;
     this.attempt?.enable(life === 'live');
+    this.imaging?.enable(life === 'live');
     this.header();
   }
 
   dispose(): void {
     window.removeEventListener('keydown', this.guard, true);
     this.attempt?.dispose();
+    this.watching?.dispose();
   }
 
   /**
@@ -98,10 +115,33 @@ export class Card {
     return this.attempt.node;
   }
 
+  private makeWatch(): HTMLElement {
+    this.watching?.dispose();
+    this.watching = new WatchTab(() => this.carrier.watch());
+    return this.watching.node;
+  }
+
+  private makeImage(): HTMLElement {
+    const name = this.data.model.name;
+    const tab = new ImageTab(this.data.images, buildCell(this.data.variable, `${name}:1`), () => this.foresee());
+    this.imaging = tab;
+    tab.enable(this.life === 'live');
+    return tab.node;
+  }
+
+  /** Asked once: the model does not change under the card. */
+  private foresee(): Promise<SizeEstimate> {
+    this.expected ??= this.carrier.foresee().catch((error: unknown) => {
+      this.expected = null;
+      throw error;
+    });
+    return this.expected;
+  }
+
   private makeCode(): HTMLElement {
     const server = this.server();
     const url = server?.state === 'ready' ? server.url : null;
-    return codeTab(url, this.data.model.contract.golden.rows[0] ?? {}, this.data.files);
+    return codeTab(url, this.data.model, this.data.files);
   }
 
   /** The service that counts: one that is ready, else the latest. */
@@ -121,6 +161,7 @@ export class Card {
         h('span', {}, model.estimator),
         h('span', { class: 'ek-dim' }, taskWord(model.contract.task)),
         storage(model.storage),
+        answersBy(model.compiled),
         h('span', { class: 'ek-service' }, this.service())
       ),
       this.life === 'static' &&
@@ -216,6 +257,16 @@ function storage(name: string): HTMLElement {
   );
 }
 
+/** What answers: the compiled form with what one row gains, or the native object with the reason. */
+function answersBy(compiled: Compiled): HTMLElement {
+  const active = compiled.form !== '' && compiled.serves;
+  return h(
+    'span',
+    { class: 'ek-badge', title: active ? agreement(compiled) : compiled.reason || compiled.form },
+    active ? t('compiled {speedup}×', { speedup: times(speedup(compiled)) }) : t('native')
+  );
+}
+
 function taskWord(task: string): string {
   switch (task) {
     case 'classification':
@@ -224,6 +275,12 @@ function taskWord(task: string): string {
       return t('regression');
     case 'clustering':
       return t('clustering');
+    case 'outlier detection':
+      return t('outlier detection');
+    case 'transformation':
+      return t('transformation');
+    case 'prediction':
+      return t('prediction');
     default:
       return task;
   }

@@ -1,11 +1,17 @@
 /** Code: the same prediction from elsewhere, and the project's own files. */
 import { t } from '../words';
-import type { Json } from '../wire';
+import type { Json, Model } from '../wire';
 import { copyButton, h } from './dom';
+import { protocols } from './protocols';
 import { curl, javascript, PLACEHOLDER, python } from './snippets';
 
-/** Snippets that send `row` to the service at `url` (null while none runs), and the files behind it. */
-export function codeTab(url: string | null, row: Json, files: Readonly<Record<string, string>>): HTMLElement {
+/** Snippets that send the model's first golden row to `url` (null while none runs), and the files behind it. */
+export function codeTab(
+  url: string | null,
+  model: Model,
+  files: Readonly<Record<string, string>>
+): HTMLElement {
+  const row: Json = model.contract.golden.rows[0] ?? {};
   const at = url ?? PLACEHOLDER;
   const paths = Object.keys(files).sort();
   return h(
@@ -15,6 +21,12 @@ export function codeTab(url: string | null, row: Json, files: Readonly<Record<st
     snippet('curl', curl(at, row)),
     snippet('Python', python(at, row)),
     snippet('JavaScript', javascript(at, row)),
+    h(
+      'details',
+      { class: 'ek-fold', 'data-key': 'protocols' },
+      h('summary', {}, t('In other protocols')),
+      protocols(at, model.name, model.contract, row).map(([title, text]) => snippet(title, text))
+    ),
     paths.length > 0 && h('h4', { class: 'ek-heading' }, t('Files of the project')),
     paths.map(path =>
       h(

@@ -46,6 +46,8 @@ function form(contract: Contract): string {
       return t('A row is a nested list of numbers.');
     case 'texts':
       return t('A row is a text.');
+    case 'images':
+      return t('A row is an image.');
   }
 }
 
@@ -82,10 +84,13 @@ function line(field: Field): HTMLElement {
 }
 
 function dtype(field: Field): string {
-  return field.shape.length > 0 ? `${field.dtype} (${field.shape.join(' × ')})` : field.dtype;
+  return field.shape.length > 0 ? `${field.dtype} (${field.shape.map(size => (size < 0 ? '*' : size)).join(' × ')})` : field.dtype;
 }
 
 function seen(field: Field): string {
+  if (field.kind === 'image') {
+    return field.modes.join(' / ');
+  }
   const categories = field.categories;
   if (categories) {
     const listed = categories.slice(0, LISTED).map(text).join(', ');

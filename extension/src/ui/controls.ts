@@ -4,6 +4,7 @@ import type { Field, Json, Unseen } from '../wire';
 import { h } from './dom';
 import { number, text } from './format';
 import { histogram } from './histogram';
+import { picture } from './picture';
 
 /** A control of the form. */
 export interface Control {
@@ -16,6 +17,9 @@ export interface Control {
 
 /** The control for `field`; `changed` is called whenever the person changes it. */
 export function control(field: Field, unseen: Unseen, id: string, changed: () => void): Control {
+  if (field.kind === 'image') {
+    return picture(field, id, changed);
+  }
   if (field.shape.length > 0) {
     return listed(field, id, changed);
   }

@@ -56,7 +56,7 @@ export class Form {
     );
     const unread = this.lines.filter((_line, index) => values[index] === undefined);
     for (const line of unread) {
-      say(line, t('Not a value of this field.'), t('Type {kind}.', { kind: kindWord(line.field) }));
+      say(line, t('Not a value of this field.'), line.field.kind === 'image' ? t('Choose an image file.') : t('Type {kind}.', { kind: kindWord(line.field) }));
     }
     if (unread.length > 0) {
       return null;
@@ -67,6 +67,7 @@ export class Form {
         return read;
       case 'tensor':
       case 'texts':
+      case 'images':
         return read[0] ?? null;
       case 'table':
       case 'records':
@@ -149,7 +150,7 @@ export class Form {
 /** The field that `$.rows[0].city`, `$.rows[0]["city name"]`, `$.rows[0][3]` or `$.rows[0]` speaks of, or -1. */
 export function fieldIndex(contract: Contract, path: string): number {
   const rest = path.replace(/^\$\.rows\[\d+\]/, '');
-  if (contract.input === 'tensor' || contract.input === 'texts') {
+  if (contract.input === 'tensor' || contract.input === 'texts' || contract.input === 'images') {
     return rest === path ? -1 : 0;
   }
   const index = /^\[(\d+)\]/.exec(rest);
@@ -176,6 +177,8 @@ export function kindWord(field: Field): string {
       return t('a date and time');
     case 'text':
       return t('text');
+    case 'image':
+      return t('an image');
   }
 }
 
@@ -191,6 +194,7 @@ function valueAt(contract: Contract, row: Row, index: number): Json {
       return (row as readonly Json[])[index] ?? null;
     case 'tensor':
     case 'texts':
+    case 'images':
       return row;
     case 'table':
     case 'records':

@@ -1,6 +1,6 @@
 /** Numbers, sizes and times in the reader's language. */
 import { locale, t } from '../words';
-import type { Json, ServerState } from '../wire';
+import type { Compiled, Json, ServerState } from '../wire';
 
 /** A number short enough to stand in a row: six significant digits. */
 export function number(value: number): string {
@@ -36,6 +36,33 @@ export function bytes(value: number): string {
 /** Milliseconds with two significant digits. */
 export function milliseconds(value: number): string {
   return `${value.toLocaleString(locale(), { maximumSignificantDigits: value < 100 ? 2 : 3 })} ms`;
+}
+
+/** A factor with two digits that count: 430, 3.2. */
+export function times(factor: number): string {
+  return factor.toLocaleString(locale(), { maximumSignificantDigits: 2 });
+}
+
+/** How many times faster one row is. */
+export function speedup(compiled: Compiled): number {
+  const first = compiled.timings[0];
+  return first ? first.native / first.compiled : 0;
+}
+
+/** What was compared before the compiled form may answer. */
+export function agreement(compiled: Compiled): string {
+  const told = { form: compiled.form, rows: number(compiled.rows), edges: number(compiled.edges) };
+  return compiled.worst === 0
+    ? t('{form}: {rows} rows of the sample and {edges} at its edges agree to the last digit.', told)
+    : t('{form}: {rows} rows of the sample and {edges} at its edges agree within {worst}.', {
+        ...told,
+        worst: number(compiled.worst)
+      });
+}
+
+/** Microseconds, as milliseconds from 1000. */
+export function microseconds(value: number): string {
+  return value < 1000 ? `${value.toLocaleString(locale(), { maximumSignificantDigits: 2 })} µs` : milliseconds(value / 1000);
 }
 
 /** The hour and minute of an ISO 8601 time, with the day when it is not today. */

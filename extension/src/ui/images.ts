@@ -1,13 +1,16 @@
 /** IMAGES: what was built and proven, and what is being built. */
 import { t } from '../words';
-import type { Image, Job } from '../wire';
+import type { Image, Job, LayerStep } from '../wire';
 import { button, copyButton, h, type Child } from './dom';
 import { bytes, clock } from './format';
+import { treemap } from './treemap';
 import { problem, rows, section, type Listed, type Logs } from './section';
 
 /** What the section lets the person do. */
 export interface ImageActions {
   cancel(job: Job): void;
+  /** Removes an image, from the engine too. */
+  remove(image: Image): void;
 }
 
 /** The section; `ending` are the jobs that are being cancelled. Jobs that ended well are images already. */
@@ -20,7 +23,7 @@ export function imagesSection(
 ): HTMLElement {
   const open = (jobs.items ?? []).filter(job => job.state !== 'done');
   const none = t('No image yet. “Build image …” beside a wrapped model makes one and proves it.');
-  const list: Child = open.length > 0 && images.items?.length === 0 ? null : rows(images, none, imageRow);
+  const list: Child = open.length > 0 && images.items?.length === 0 ? null : rows(images, none, image => imageRow(image, ending, act));
   return section(
     'images',
     t('Images'),
@@ -31,8 +34,10 @@ export function imagesSection(
   );
 }
 
-function imageRow(image: Image): HTMLElement {
-  const replay = image.replay;
+function imageRow(image: Image, ending: ReadonlySet<string>, act: ImageActions): HTMLElement {
+  const proven = image.replay !== null && image.replay.mismatches.length === 0;
+  const reason = image.findings.find(finding => finding.level === 'error');
+  const found = image.audit?.vulnerabilities.length ?? 0;
   const run = `${image.engine} run --rm -p 3000:3000 ${image.reference}`;
   return h(
     'li',
@@ -40,20 +45,50 @@ function imageRow(image: Image): HTMLElement {
     h(
       'div',
       { class: 'ek-row-head' },
-      h('strong', { class: 'ek-ellipsis', title: image.digest }, image.reference),
+      h('strong', { class: 'ek-ellipsis', title: image.digest }, image.wanted || image.reference),
       h('span', { class: 'ek-dim ek-type' }, bytes(image.bytes))
     ),
     h(
       'p',
       { class: 'ek-detail' },
-      replay
-        ? h('span', { class: 'ek-good' }, `✓ ${t('proven {passed}/{rows}', proof(replay.rows, replay.mismatches))}`)
-        : t('not proven'),
+      verdict(image),
       ` · ${image.engine} · ${clock(image.created)}`
     ),
-    image.engine !== 'buildah' &&
-      h('div', { class: 'ek-actions' }, copyButton(t('Copy run command'), t('Copied'), () => run, `run-${image.digest}`))
+    !proven && h('p', { class: 'ek-detail' }, t('kept as {name}', { name: image.reference })),
+    reason && problem(reason.message, reason.remedy),
+    found > 0 && h('p', { class: 'ek-detail ek-wrong' }, t('Known vulnerabilities: {n}, of {all} packages', { n: found, all: image.audit?.checked ?? 0 })),
+    image.parts.length > 0 &&
+      h(
+        'details',
+        { class: 'ek-fold', 'data-key': `parts-${image.reference}` },
+        h('summary', {}, t('What weighs what')),
+        treemap(image)
+      ),
+    h(
+      'div',
+      { class: 'ek-actions' },
+      proven &&
+        image.engine !== 'buildah' &&
+        copyButton(t('Copy run command'), t('Copied'), () => run, `run-${image.reference}`),
+      !proven &&
+        button(ending.has(image.reference) ? t('Removing …') : t('Remove'), () => act.remove(image), {
+          key: `remove-${image.reference}`,
+          name: t('Remove {name}', { name: image.reference }),
+          disabled: ending.has(image.reference)
+        })
+    )
   );
+}
+
+/** Only an image that answered as the notebook did is called proven. */
+export function verdict(image: Image): HTMLElement {
+  if (image.replay === null) {
+    return h('span', { class: 'ek-wrong' }, `✕ ${t('not proven')}`);
+  }
+  const told = proof(image.replay.rows, image.replay.mismatches);
+  return told.passed === told.rows
+    ? h('span', { class: 'ek-good' }, `✓ ${t('proven {passed}/{rows}', told)}`)
+    : h('span', { class: 'ek-wrong' }, `✕ ${t('not proven: {passed}/{rows} rows agree', told)}`);
 }
 
 function proof(all: number, mismatches: readonly { readonly row: number }[]): { passed: number; rows: number } {
@@ -81,6 +116,20 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
         'aria-label': t('Building {subject}', { subject: job.subject })
       }),
     job.message && h('p', { class: 'ek-detail ek-ellipsis', title: job.message }, job.message),
+    running &&
+      job.layers.length > 0 &&
+      h(
+        'ul',
+        { class: 'ek-idle ek-dim' },
+        job.layers.map(layer =>
+          h(
+            'li',
+            {},
+            h('span', { class: 'ek-ellipsis', title: layer.name }, `✓ ${layer.name}`),
+            h('span', {}, fared(layer))
+          )
+        )
+      ),
     job.state === 'failed' && problem(job.error, job.remedy),
     h(
       'div',
@@ -92,6 +141,26 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
     ),
     logs.fold(job.id)
   );
+}
+
+/** What a layer took, or why it took nothing. */
+function fared(layer: LayerStep): string {
+  const took = `${bytes(layer.bytes)} · ${layer.seconds.toFixed(1)} s`;
+  switch (layer.how) {
+    case 'reused':
+      return t('reused');
+    case 'there':
+    case 'mounted':
+      return t('the registry has it');
+    case 'sent':
+      return `${took} · ${t('sent')}`;
+    case 'resumed':
+      return `${took} · ${t('sent, resumed after a break')}`;
+    case 'again':
+      return `${took} · ${t('sent from its start again, after a break')}`;
+    default:
+      return took;
+  }
 }
 
 function step(job: Job): string {

@@ -109,8 +109,9 @@ function modelRow(model: ModelVariable, act: ModelActions): HTMLElement {
   }
   const head = h('div', { class: 'ek-row-head' }, name, h('span', { class: 'ek-dim ek-type' }, model.type));
   const form = wrapForm(model);
-  const wrap = button(t('Wrap'), () => act.wrap(model, form.sample(), form.choices()), {
-    kind: 'primary',
+  // What is wrapped already may have been fitted anew: it can be wrapped again, but asks less loudly.
+  const wrap = button(model.box ? t('Wrap again') : t('Wrap'), () => act.wrap(model, form.sample(), form.choices()), {
+    ...(model.box ? {} : { kind: 'primary' as const }),
     key: `wrap-${model.name}`,
     name: t('Wrap {model} with {sample}', { model: model.name, sample: sample.name }),
     title: t('Inserts the cell that wraps it, and runs it')

@@ -1,11 +1,11 @@
 /** Proof: the golden examples at every station, with what differs row by row. */
 import { t } from '../words';
-import type { Contract, Replay } from '../wire';
+import type { Compiled, Contract, Replay } from '../wire';
 import { h } from './dom';
-import { milliseconds, number, text } from './format';
+import { agreement, microseconds, milliseconds, number, text, times } from './format';
 
 /** The replays as a table, stations down. */
-export function proofTab(contract: Contract, replays: readonly Replay[]): HTMLElement {
+export function proofTab(contract: Contract, replays: readonly Replay[], compiled: Compiled): HTMLElement {
   const tolerance = contract.tolerance;
   return h(
     'div',
@@ -46,7 +46,46 @@ export function proofTab(contract: Contract, replays: readonly Replay[]): HTMLEl
             h('tbody', {}, replays.map(line))
           )
         ),
-    replays.map(differing)
+    replays.map(differing),
+    compiled.form ? faster(compiled) : compiled.reason && h('p', { class: 'ek-dim' }, t('It answers natively: {reason}', { reason: compiled.reason }))
+  );
+}
+
+/** The compiled form: what was compared, and both ways' times. */
+function faster(compiled: Compiled): HTMLElement {
+  return h(
+    'div',
+    { class: 'ek-faster' },
+    h('p', { class: 'ek-dim' }, agreement(compiled), !compiled.serves && ` ${t('It does not serve: the native object was chosen.')}`),
+    h(
+      'table',
+      { class: 'ek-table' },
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          [t('rows a call'), t('native'), t('compiled'), t('faster')].map((name, place) =>
+            h('th', { scope: 'col', class: place === 0 ? '' : 'ek-right' }, name)
+          )
+        )
+      ),
+      h(
+        'tbody',
+        {},
+        compiled.timings.map(timing =>
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'row' }, number(timing.rows)),
+            h('td', { class: 'ek-right' }, microseconds(timing.native)),
+            h('td', { class: 'ek-right' }, microseconds(timing.compiled)),
+            h('td', { class: 'ek-right' }, `${times(timing.native / timing.compiled)}×`)
+          )
+        )
+      )
+    )
   );
 }
 

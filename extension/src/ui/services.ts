@@ -2,8 +2,9 @@
 import { t } from '../words';
 import type { Server } from '../wire';
 import { button, copyButton, h } from './dom';
-import { clock, port, state } from './format';
+import { bytes, clock, port, state, times } from './format';
 import { rows, section, type Listed, type Logs } from './section';
+import { spark, type Pulse } from './watch';
 
 /** What the section lets the person do. */
 export interface ServiceActions {
@@ -16,13 +17,20 @@ export function servicesSection(
   list: Listed<Server>,
   ending: ReadonlySet<string>,
   logs: Logs,
+  pulses: ReadonlyMap<string, Pulse>,
   act: ServiceActions
 ): HTMLElement {
   const none = t('No service runs. Wrap a model and serve it: it is listed here, whichever notebook started it.');
-  return section('services', t('Services'), null, rows(list, none, server => row(server, ending, logs, act)));
+  return section('services', t('Services'), null, rows(list, none, server => row(server, ending, logs, pulses.get(server.id), act)));
 }
 
-function row(server: Server, ending: ReadonlySet<string>, logs: Logs, act: ServiceActions): HTMLElement {
+function row(
+  server: Server,
+  ending: ReadonlySet<string>,
+  logs: Logs,
+  pulse: Pulse | undefined,
+  act: ServiceActions
+): HTMLElement {
   const shown = state(server.state);
   const over = server.state === 'failed' || server.state === 'stopped';
   const ends = ending.has(server.id);
@@ -37,15 +45,22 @@ function row(server: Server, ending: ReadonlySet<string>, logs: Logs, act: Servi
     ),
     h(
       'p',
-      { class: 'ek-detail' },
+      { class: 'ek-detail ek-live' },
       h(
         'span',
         { class: `ek-state ek-${server.state}` },
         h('span', { 'aria-hidden': 'true' }, shown.mark),
         ` ${shown.word}`
       ),
-      ['', t('since {time}', { time: clock(server.started) }), ...origin(server)].join(' · ')
+      h('span', { class: 'ek-ellipsis' }, ['', t('since {time}', { time: clock(server.started) }), ...origin(server)].join(' · ')),
+      pulse && pulse.moments.length > 1 && spark(pulse.moments.map(each => each.rate))
     ),
+    server.state === 'ready' &&
+      h(
+        'p',
+        { class: 'ek-detail ek-pulse' },
+        [pulse?.line(), ...facts(server)].filter(Boolean).join(' · ')
+      ),
     server.message && h('p', { class: server.state === 'failed' ? 'ek-problem' : 'ek-detail' }, server.message),
     h(
       'div',
@@ -57,6 +72,12 @@ function row(server: Server, ending: ReadonlySet<string>, logs: Logs, act: Servi
     ),
     logs.fold(server.id)
   );
+}
+
+/** Its memory, and what answers. */
+function facts(server: Server): string[] {
+  const form = server.speedup > 0 ? t('compiled {speedup}×', { speedup: times(server.speedup) }) : t('native');
+  return [...(server.memory > 0 ? [bytes(server.memory)] : []), form];
 }
 
 /** The notebook that started it, where one did. */
