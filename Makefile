@@ -1,5 +1,6 @@
 # ekiben: one word each. `make help` lists them.
 #   PYTHON=python3.12 make lab                    another Python
+#   make bench SOAK_ARGS="--seconds 60"            a shorter soak
 #   make lab LAB_ARGS="--no-browser --port 9000"   more for JupyterLab
 #   make test TEST_ARGS="-k contract -x"           more for pytest
 
@@ -7,6 +8,7 @@ PYTHON ?= python3
 LAB_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FRONT_END := $(wildcard extension/package.json extension/package-lock.json extension/tsconfig.json) \
 	$(shell find extension/src extension/style extension/schema -type f 2>/dev/null)
 PACKAGING := pyproject.toml extension/hatch_build.py extension/install.json $(FRONT_END)
-DEBIAN_PACKAGES := buildah chromium podman runc docker-registry fonts-noto-cjk
+DEBIAN_PACKAGES := buildah chromium podman runc docker-registry fonts-noto-cjk wrk
 
 .PHONY: help lab test test-fast check fix bench machine clean
 .DEFAULT_GOAL := help
@@ -27,10 +29,13 @@ help: ## this list
 lab: $(VENV)/lab.done ## JupyterLab with ekiben, open on the first tutorial
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS) notebooks/01-first-service.ipynb
 
-# What drives a browser or an engine goes alone: both are one of a kind. Status 5: TEST_ARGS chose none of these.
+# What drives a browser or an engine goes alone: both are one of a kind. Both groups run, whatever the first
+# found. Status 5: TEST_ARGS chose none of these.
 test: $(VENV)/dev.done machine ## every test: units, faces, notebooks, browser, container, packages
-	$(BIN)/pytest -n logical --dist loadfile -m "not browser and not container" $(TEST_ARGS) || [ $$? = 5 ]
-	$(BIN)/pytest -m "browser or container" $(TEST_ARGS) || [ $$? = 5 ]
+	@failed=; \
+	$(BIN)/pytest -n logical --dist loadfile -m "not browser and not container" $(TEST_ARGS) || [ $$? = 5 ] || failed=1; \
+	$(BIN)/pytest -m "browser or container" $(TEST_ARGS) || [ $$? = 5 ] || failed=1; \
+	[ -z "$$failed" ]
 
 test-fast: $(VENV)/dev.done ## the tests that need no browser, engine or notebook run
 	$(BIN)/pytest -n logical --dist loadfile -m "not slow and not browser and not container and not papermill" \
@@ -52,6 +57,7 @@ fix: $(VENV)/dev.done ## mends what check finds and a tool can mend
 
 bench: $(VENV)/dev.done ## ours and its peers in one run, as ratios
 	$(BIN)/python tests/benchmarks/run.py $(BENCH_ARGS)
+	$(BIN)/python tests/benchmarks/soak.py $(SOAK_ARGS)
 
 machine: ## the Debian packages that the browser and container tests need
 	@if ! command -v dpkg-query >/dev/null; then exit 0; fi; \

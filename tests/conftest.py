@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,8 +20,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MARK = "EKIBEN_TEST_SESSION"
 OURS = ("ekiben", "bentoml", "service:", "runtime", "uvicorn")
 
-#: The environment as the person has it: pip and npm find their settings only with its HOME.
-PERSON = dict(os.environ)
+#: The environment as the person has it: pip and npm find their settings only with its HOME. A worker of
+#: xdist begins with the home already moved, and is told.
+BEFORE = "EKIBEN_TEST_HOME_BEFORE"
+PERSON = {**os.environ, "HOME": os.environ.get(BEFORE, os.environ.get("HOME", ""))}
 SESSION = uuid.uuid4().hex
 
 
@@ -34,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "JUPYTER_DATA_DIR": home / "jupyter" / "data",
         "JUPYTER_RUNTIME_DIR": home / "jupyter" / "runtime",
     }
+    os.environ[BEFORE] = PERSON["HOME"]
     for name, place in places.items():
         place.mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(place)
@@ -49,6 +54,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 HOME = pytest.StashKey[Path]()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile`` a folder whose files share services goes to one worker, as a file does."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByService(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return SHARING if file.startswith(SHARING) else file
+
+    return ByService(config, log)
+
+
+#: Its session-scoped services would otherwise be started by every worker.
+SHARING = "tests/protocols/"
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the source tree."""
@@ -59,6 +83,26 @@ def repository() -> Path:
 def person() -> dict[str, str]:
     """The environment from before the tests moved the home, for what needs pip's or npm's settings."""
     return dict(PERSON)
+
+
+@pytest.fixture(scope="session")
+def kserve(person: dict[str, str]) -> Iterator[Any]:
+    """KServe's SDK."""
+    from rig.clients import Client  # imports ekiben, for which the home must have moved
+
+    client = Client("kserve", person)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def tensorflow_client(person: dict[str, str]) -> Iterator[Any]:
+    """tensorflow-serving-api."""
+    from rig.clients import Client
+
+    client = Client("tensorflow", person)
+    yield client
+    client.close()
 
 
 @pytest.fixture
@@ -74,6 +118,8 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def nothing_stays_behind() -> Iterator[None]:
     """Fails the session when a service, a job or their workers outlive the tests; ends them too."""
     yield
+    if "ekiben.template" in sys.modules:
+        sys.modules["ekiben.template"].end()
     deadline = time.monotonic() + 5
     while (left := _left_behind()) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
-from ekiben import environment, service
+from ekiben import amounts, clean_process, environment, service, template, training
 from ekiben import project as projects
-from ekiben.capture import capture, load_model, load_predictor, mismatch, replay_here, replay_of
-from ekiben.code.files import asked
+from ekiben.caller import namespace, store_name, variable_name
+from ekiben.capture import capture, load_model, load_predictor, mismatch, replay_here
 from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
-from ekiben.errors import MissingDependency, NotCarried, ServiceFailed
+from ekiben.errors import MissingDependency, NotConverted
 from ekiben.fuzz import FuzzReport, fuzz
 from ekiben.http import invalid
-from ekiben.image import BuiltImage, build_job
+from ekiben.image import BuiltImage, Options, build_job, images, predict_size, prove_again, written
 from ekiben.personal import Personal, findings, look, without
-from ekiben.records import CardData, Contract, Model, Piece, Prediction, Project, Replay, TryAnswer, Unseen
+from ekiben.records import (
+    CardData,
+    Compiled,
+    Contract,
+    Model,
+    Piece,
+    Prediction,
+    Project,
+    Replay,
+    SizeEstimate,
+    TryAnswer,
+    Unseen,
+)
 from ekiben.reproduce import reproduce
 from ekiben.requirements import check_shippable
 from ekiben.rows import wire_rows
@@ -67,6 +75,7 @@ def wrap(
     files: Sequence[str | Path] = (),
     trust_sample: bool = False,
     project_dir: str | Path | None = None,
+    compiled: bool | str = True,
 ) -> Box:
     """Captures a fitted ``model`` with its contract and makes its service.
 
@@ -79,7 +88,8 @@ def wrap(
     ``indexes`` writes the package indexes of your pip settings into the project. ``files`` are data
     files that your code opens when it answers. ``trust_sample`` takes the sample as it is, without a look
     for preprocessing that was forgotten. The project goes to ``project_dir``, or to a place
-    beside the store.
+    beside the store. ``compiled`` tries faster forms of the model, and the fastest that answers the whole
+    sample as the model does will serve: False tries none, a converter's name only that one.
 
     What the model needs of the notebook's own code travels with it; ``box.carried`` tells what it is.
 
@@ -89,9 +99,10 @@ def wrap(
         NotCarried: the code uses what cannot leave the notebook; cell, line and remedy are told.
         ReplayMismatch: the saved copy answers otherwise than the live object.
     """
-    namespace = _namespace(sys._getframe(1))
-    variable = variable_name(model, namespace)
+    names = namespace(sys._getframe(1))
+    variable = variable_name(model, names)
     chosen = name or variable or type(model).__name__
+    template.begin(type(model).__module__)
     with Status() as status:
         status.say(_("capturing {name}", name=chosen))
         private = look(sample)
@@ -104,7 +115,9 @@ def wrap(
             requirements=requirements,
             indexes=indexes,
             files=files,
-            namespace=None if trust_sample else namespace,
+            namespace=None if trust_sample else names,
+            compiled=compiled,
+            say=status.say,
         )
         told = findings(private) if personal == "keep" else ()
         contract = replace(record.contract, outside=outside)
@@ -118,6 +131,7 @@ def wrap(
         box.variable = variable or ""
         box.replays["kernel"] = replay
         box.replay_process()
+        training.note(record.tag, box.variable)
     return box
 
 
@@ -129,30 +143,6 @@ def open_box(tag: str) -> Box:
     """
     record = load_model(tag)
     return Box(record, projects.write(projects.render(record)))
-
-
-def variable_name(value: object, namespace: dict[str, Any]) -> str | None:
-    """The name under which the caller knows the object."""
-    return next(
-        (name for name, found in namespace.items() if found is value and not name.startswith("_")), None
-    )
-
-
-def _namespace(caller: FrameType) -> dict[str, Any]:
-    """The caller's variables; those of the notebook too where a function or the magic calls."""
-    running = getattr(sys.modules.get("__main__"), "__dict__", {})
-    notebook = (
-        running if caller.f_globals is running or caller.f_globals["__name__"].startswith("ekiben.") else {}
-    )
-    return {
-        **caller.f_locals,
-        **{name: value for name, value in notebook.items() if name not in caller.f_locals},
-    }
-
-
-def store_name(name: str) -> str:
-    """A name that the BentoML store takes: ``My_Model`` → ``my_model``."""
-    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63] or "model"
 
 
 class Box:
@@ -189,6 +179,28 @@ class Box:
     def carried(self) -> Carriage:
         """What came along of the notebook's own code, what was left, and why."""
         return Carriage(self.model.carried)
+
+    @property
+    def compiled(self) -> Compiled:
+        """The faster form that was proven equal: what it is, its speed, its proof; or why there is none."""
+        return self.model.compiled
+
+    def prefer(self, form: Literal["compiled", "native"]) -> Box:
+        """Chooses what answers from now on, here and in services that start; running ones stay as they are.
+
+        Raises:
+            NotConverted: there is no compiled form.
+        """
+        compiled = self.model.compiled
+        if form == "compiled" and not compiled.form:
+            raise NotConverted(compiled.reason, where=self.model.tag, remedy=_("Wrap it again to try anew."))
+        self._chosen(replace(compiled, serves=form == "compiled"))
+        return self
+
+    def _chosen(self, compiled: Compiled) -> None:
+        self.model = replace(self.model, compiled=compiled)
+        keep(self.model, self.project.folder)
+        self._predictor = None
 
     def predict(self, rows: Any) -> Prediction:
         """Answers through the service's own code, in this process.
@@ -235,28 +247,30 @@ class Box:
         base: str | None = None,
         fresh: bool = True,
         push: bool = False,
+        native: bool = True,
     ) -> BuiltImage:
         """Builds the container image ``reference`` (``name:tag``) and proves it.
 
-        ``engine`` is ``podman``, ``docker``, ``buildah`` or ``oci``, which needs no engine; left out, the
-        first that works here. ``push`` sends the proven image to the registry in its name.
+        ``engine`` is ``oci``, which needs none, or ``podman``, ``docker``, ``buildah``, ``nerdctl``; left out,
+        the first that works here. ``push`` sends the proven image to the registry in its name.
         ``base`` is the base image; left out, the slim image of this Python. ``fresh`` replays first in a
-        fresh environment made from the project's requirements alone. Interrupting cancels.
+        fresh environment made from the project's requirements alone. ``native=False`` leaves out what only
+        the native object needs, scikit-learn and pandas for instance: the image is small, the compiled
+        form has nothing to fall back on, and BentoML's own routes take a little longer when they are first
+        asked. Interrupting cancels.
 
         Raises:
+            NotConverted: ``native=False``, and there is no compiled form.
             RequirementsFailed: what the model needs cannot be had, or does not work, elsewhere.
             EngineMissing: no engine works here.
             BuildFailed: the engine gave up; the message ends with its log.
-            ReplayMismatch: the image answers otherwise than the notebook did; it loses its tag.
+            ReplayMismatch: the image answers otherwise than the notebook did; it gets no tag.
         """
         with Status() as status:
             image = build_job(
                 self.model.tag,
                 reference,
-                engine=engine,
-                base=base,
-                fresh=fresh,
-                push=push,
+                Options(engine=engine, base=base, fresh=fresh, push=push, native=native),
                 show=status.show_job,
             )
         if image.environment:
@@ -265,15 +279,28 @@ class Box:
             self.replays["image"] = image.record.replay
         return image
 
-    def verify(self, *, fresh: bool = False) -> Proof:
-        """Replays the golden examples at every station that is there: kernel, clean process, HTTP.
+    def predict_size(self, *, base: str | None = None, native: bool = True) -> SizeEstimate:
+        """What the image will weigh, before it is built: base, packages, code and model, as a registry holds them.
 
-        ``fresh`` adds a fresh environment, which uv makes from the project's requirements alone: some
-        seconds the first time, a replay's time afterwards.
+        An estimate, from the sizes that the base's registry and the package index tell; some seconds. ``native``
+        is as for ``build``.
 
         Raises:
-            ReplayMismatch: at the first station that answers otherwise.
-            RequirementsFailed: what the model needs cannot be had, or does not work, elsewhere.
+            NotConverted: ``native=False``, and there is no compiled form.
+            BuildFailed: the base image cannot be had.
+            EngineMissing: its registry is out of reach.
+        """
+        return predict_size(self.project if native else written(self.model, False), self.model, base)
+
+    def verify(self, *, fresh: bool = False, image: bool = True) -> Proof:
+        """Replays the golden examples at every station that is there: kernel, clean process, HTTP, image.
+
+        ``fresh`` adds a fresh environment, which uv makes from the project's requirements alone: some
+        seconds the first time. The latest image of the model is started once; not with ``image=False``.
+
+        Raises:
+            ReplayMismatch, ServiceFailed: at the first station that answers otherwise, or does not start.
+            RequirementsFailed: what the model needs cannot be had elsewhere.
         """
         self.replays["kernel"] = self._replay_kernel()
         self.replay_process()
@@ -281,6 +308,9 @@ class Box:
             self.replay_fresh()
         if self.server is not None and self.server.record.state == "ready":
             self.replays["http"] = self.server.replay()
+        with Status() as status:
+            if image and (again := prove_again(self.model, status.say)):
+                self.replays["image"] = again
         return Proof(self.replays.values())
 
     def reproduce(self, notebook: str | Path, *, variable: str = "", timeout: float = 3600.0) -> Replay:
@@ -317,27 +347,11 @@ class Box:
             ReplayMismatch: an answer differs.
             ServiceFailed: the process ended otherwise.
         """
-        command = [sys.executable, "-m", "runtime.replay", self.model.folder]
-        done = subprocess.run(command, cwd=self.project.folder, capture_output=True, text=True, check=False)
-        if done.returncode not in (0, 1) or not done.stdout.strip():
-            self._ask_for_files(done.stderr)
-            raise ServiceFailed(
-                _("The saved model does not load in a clean process.") + "\n" + done.stderr[-2000:],
-                where=self.project.folder,
-                remedy=_("Classes and functions of the model must come from installed packages."),
-            )
-        told = json.loads(done.stdout.splitlines()[-1])
-        replay = replay_of(
-            "process",
-            told["rows"],
-            told["worst"],
-            told["milliseconds"],
-            told["mismatches"],
-            self.model.contract.tolerance,
-        )
-        if not replay.passed:
-            raise mismatch(replay)
+        replay, told = clean_process.replay(self.model, self.project.folder)
+        if told.get("trouble"):  # it loads here and not there: the native object is the safe choice
+            self._chosen(replace(self.model.compiled, serves=False, reason=told["trouble"]))
         self.replays["process"] = replay
+        template.prime(self.model.tag, type(self.live).__module__, told["modules"])
         return replay
 
     def replay_fresh(self) -> Replay:
@@ -356,19 +370,6 @@ class Box:
             )
         self.replays["environment"] = replay
         return replay
-
-    def _ask_for_files(self, trouble: str) -> None:
-        """Raises NotCarried where the clean process missed a data file that the code opens."""
-        left = [piece for piece in self.model.carried if (piece.kind, piece.how) == ("file", "left")]
-        if left and ("FileNotFoundError" in trouble or any(piece.name in trouble for piece in left)):
-            raise NotCarried(
-                _(
-                    "The code opens {names}, which stayed in the notebook's folder.",
-                    names=", ".join(p.name for p in left),
-                ),
-                where=left[0].place,
-                remedy=asked([piece.name for piece in left]),
-            )
 
     def try_rows(self, rows: list[Any]) -> TryAnswer:
         """One answer for the form: the service's (over HTTP while it runs), and the live object's own."""
@@ -398,8 +399,14 @@ class Box:
             notebook=self.live is not None,
             servers=known,
             replays=tuple(self.replays.values()),
+            images=tuple(one for one in images() if one.model == self.model.tag),
             variable=variable,
         )
+
+    def watch(self) -> dict[str, Any] | None:
+        """What the running service of this model counted (``RunningServer.watch``); None where none runs."""
+        served = self._served()
+        return served.watch() if served else None
 
     def _served(self) -> service.RunningServer | None:
         """A running service of this model, whoever started it; the box's own first."""
@@ -428,7 +435,11 @@ class Box:
         return replay
 
     def __repr__(self) -> str:
-        return f"<ekiben box {self.model.tag}: {self.model.estimator}, {self.model.contract.task}>"
+        model = self.model
+        form = amounts.form(
+            model.compiled.form if model.compiled.active else "native", model.compiled.speedup
+        )
+        return f"<ekiben box {model.tag}: {model.estimator}, {model.contract.task}, {form}>"
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
         shown = {"text/plain": repr(self), "text/html": box_html(self.model, tuple(self.replays.values()))}

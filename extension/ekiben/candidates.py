@@ -111,7 +111,7 @@ def _truth(value: Any, sample: Any, rows: list[int]) -> Any:
         "pandas.DataFrame",
     }:
         return None
-    if len(value) != len(sample):
+    if getattr(value, "ndim", 1) == 0 or len(value) != len(sample):
         return None
     try:
         array = numpy.asarray(value)

@@ -10,6 +10,8 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
+Self = TypeVar("Self", bound="Record")
+
 
 def encode(value: Any) -> Any:
     """Plain JSON data of a record: dataclasses become objects, tuples become lists."""
@@ -48,3 +50,17 @@ def _decode(kind: Any, data: Any) -> Any:
         known = {f.name: hints[f.name] for f in dataclasses.fields(kind)}
         return kind(**{name: _decode(known[name], data[name]) for name in known if name in data})
     return data
+
+
+class Record:
+    """The JSON round trip that every noun has."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data; ``from_json`` gives the record back."""
+        data: dict[str, Any] = encode(self)
+        return data
+
+    @classmethod
+    def from_json(cls: type[Self], data: dict[str, Any]) -> Self:
+        """The record that ``data`` describes; unknown keys are left out."""
+        return decode(cls, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ekiben import pictures
 from ekiben.canonical import canonical, rows_of
 from ekiben.errors import UnsupportedSample
 from ekiben.fields import sample_fields, to_wire
@@ -33,7 +34,11 @@ def infer(
     inputs = sample_fields(form, data, about.columns)
     classes = None if about.classes is None else tuple(plain(list(about.classes)))
     chosen = choose(data, form, inputs, call)
-    part = rows_of(data, chosen)
+    part = pictures.bared(rows_of(data, chosen), form, inputs)
+    rows = to_wire(part, form, inputs)
+    most = pictures.kept(rows, inputs)
+    if most < len(rows):
+        chosen, rows, part = chosen[:most], rows[:most], rows_of(part, list(range(most)))
     live = call(part)
     answers = {name: plain(values) for name, values in live.items()}
     for name, values in answers.items():
@@ -47,7 +52,7 @@ def infer(
                 ),
                 remedy=_("ekiben needs one answer a row."),
             )
-    dtype = str(data.dtype) if form in ("array", "tensor") else ""
+    dtype = str(data.dtype) if hasattr(data, "dtype") else ""
     return Contract(
         input=form,
         inputs=inputs,
@@ -55,7 +60,7 @@ def infer(
         task=about.task,
         classes=classes,
         sample_rows=len(data),
-        golden=Golden(rows=to_wire(part, form, inputs), answers=answers),
+        golden=Golden(rows=rows, answers=answers),
         dtype=dtype,
         unseen=unseen,
         outside=outside,
@@ -73,13 +78,15 @@ def _check_fit(data: Any, form: Input, about: Description) -> None:
                 _("The model was not fitted on this sample's columns.")
                 + (" " + _("Missing: {names}.", names=", ".join(missing[:10])) if missing else "")
                 + (" " + _("Unknown to the model: {names}.", names=", ".join(extra[:10])) if extra else ""),
-                remedy=_("Pass the data that fit was called with, as it was."),
+                remedy=about.takes or _("Pass the data that fit was called with, as it was."),
             )
         if names != list(about.columns):
             raise UnsupportedSample(
                 _("The sample has the model's columns in another order."),
                 remedy=_("Pass sample[list(model.feature_names_in_)]."),
             )
+    if about.takes and form not in ("table", "array", "records"):
+        raise UnsupportedSample(_("The model does not take such rows."), remedy=about.takes)
     width = data.shape[1] if form in ("table", "array") else None
     if about.width is not None and width is not None and width != about.width:
         raise UnsupportedSample(
@@ -88,7 +95,7 @@ def _check_fit(data: Any, form: Input, about: Description) -> None:
                 got=width,
                 wanted=about.width,
             ),
-            remedy=_("Pass the data that fit was called with, as it was."),
+            remedy=about.takes or _("Pass the data that fit was called with, as it was."),
         )
 
 

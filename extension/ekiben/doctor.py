@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ekiben import __version__, paths, registry
+from ekiben import __version__, paths, registry, template
 from ekiben.errors import EkibenError
 from ekiben.records import Finding, Level
 from ekiben.words import _
@@ -18,8 +18,8 @@ _OLDEST = (3, 10)
 
 
 def examine() -> tuple[Finding, ...]:
-    """Findings on Python, BentoML, uv, the frameworks, the folders and the container engines."""
-    return (_python(), _bentoml(), _uv(), *_frameworks(), *_folders(), *_engines())
+    """Findings on Python, BentoML, uv, the frameworks, the folders, warm processes and the container engines."""
+    return (_python(), _bentoml(), _uv(), *_frameworks(), *_folders(), *_warm(), *_engines())
 
 
 def _python() -> Finding:
@@ -77,6 +77,14 @@ def _folders() -> list[Finding]:
                 )
             )
     return found
+
+
+def _warm() -> list[Finding]:
+    held = template.held()
+    if not held:
+        return []
+    text = _("{megabytes} MB wait so that a service starts at once", megabytes=sum(held) >> 20)
+    return [Finding("info", text, _("EKIBEN_WARM=0 does without."))]
 
 
 def _engines() -> list[Finding]:

@@ -18,10 +18,9 @@ import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ekiben import paths
-from ekiben.capture import mismatch, replay_of
+from ekiben.capture import replay_told
 from ekiben.distributions import homes, name_of
 from ekiben.errors import MissingDependency, RequirementsFailed
 from ekiben.pip_settings import settings, uv_has_its_own
@@ -55,23 +54,22 @@ def replay(project: Project, model: Model, progress: Progress | None = None) -> 
 
     python = prepare(Path(project.folder) / "requirements.txt", tell)
     rows = _("Replaying {n} golden examples in the fresh environment", n=len(model.contract.golden.rows))
-    told = _run(
-        [str(python), "-s", "-m", "runtime.replay", model.folder],
-        lambda: tell(3, rows),
-        project.folder,
-        _lean,
-    )
-    result = replay_of(
-        "environment",
-        told["rows"],
-        told["worst"],
-        told["milliseconds"],
-        told["mismatches"],
-        model.contract.tolerance,
-    )
-    if not result.passed:
-        raise mismatch(result)
-    return result
+    tell(3, rows)
+    command = ["-m", "runtime.replay", model.folder]
+    status, last = inside(python, command, lambda: tell(3, rows), project.folder)
+    try:
+        return replay_told("environment", status, last, model.contract.tolerance)[0]
+    except ValueError as error:
+        raise RequirementsFailed(
+            _("The saved model does not load in a fresh environment:") + "\n" + "\n".join(last[-12:]),
+            where=project.folder,
+            remedy=_lean("\n".join(last)),
+        ) from error
+
+
+def inside(python: Path, arguments: list[str], tick: Callable[[], None], cwd: str) -> tuple[int, list[str]]:
+    """Runs the interpreter of an environment where nothing else comes in; gives its status and its last lines."""
+    return watch([str(python), "-s", *arguments], lambda line: None, tick, env=_CLEAN, cwd=cwd)
 
 
 def prepare(requirements: Path, tell: Callable[[int, str], None]) -> Path:
@@ -177,24 +175,6 @@ def _remedy(log: str) -> str:
     if re.search(r"dns error|error sending request|Connection refused|timed out|Failed to fetch", log):
         return _("Check the network and pip's index settings; fresh=False goes on without this proof.")
     return _("Mend what the log says; fresh=False goes on without this proof.")
-
-
-def _run(
-    command: list[str], tick: Callable[[], None], cwd: str, explain: Callable[[str], str]
-) -> dict[str, Any]:
-    """The report that the replay prints as its last JSON line."""
-    tick()
-    status, last = watch(command, lambda line: None, tick, env=_CLEAN, cwd=cwd)
-    report = next((line for line in reversed(last) if line.startswith('{"rows"')), None)
-    if status not in (0, 1) or report is None:
-        log = "\n".join(last)
-        raise RequirementsFailed(
-            _("The saved model does not load in a fresh environment:") + "\n" + "\n".join(last[-12:]),
-            where=cwd,
-            remedy=explain(log),
-        )
-    told: dict[str, Any] = json.loads(report)
-    return told
 
 
 def _lean(log: str) -> str:

@@ -6,6 +6,7 @@
     ├── UnsupportedModel      no framework takes the object, or it is not fitted
     ├── UnsupportedSample     the sample cannot become a contract
     │   └── SampleMismatch    the model was fitted on something else than the sample
+    ├── NotConverted          a model, or a part of it, has no faster form
     ├── NotCarried            a name that the model's code needs cannot leave the notebook
     ├── MissingDependency     a library that the verb needs is not installed
     ├── InvalidName           a model name, a tag or an image reference is malformed
@@ -78,6 +79,10 @@ class NotCarried(EkibenError):
     """A name that the model's code needs cannot leave the notebook; ``where`` is its cell and line."""
 
 
+class NotConverted(EkibenError):
+    """A model, or a part of it, has no faster form; the message says why, for people."""
+
+
 class MissingDependency(EkibenError):
     """A library that the verb needs is not installed."""
 
@@ -100,6 +105,7 @@ class InvalidRows(EkibenError):
 class ReplayMismatch(EkibenError):
     """A station answers otherwise than the notebook did; ``replay`` holds the rows that differ."""
 
+    exit_status = 4
     http_status = 409
 
     def __init__(self, message: str, replay: Replay, *, remedy: str = "") -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from ekiben import pictures
 from ekiben.errors import UnsupportedSample
 from ekiben.records import Field, Input, Kind
 from ekiben.runtime.predictor import plain
@@ -35,6 +36,8 @@ def sample_fields(form: Input, data: Any, columns: tuple[str, ...] | None = None
         return (replace(field, shape=tuple(int(size) for size in data.shape[1:])),)
     if form == "records":
         return record_fields(data)
+    if form == "images":
+        return (pictures.image_field("image", list(data)),)
     return (Field("text", "str", "text"),)
 
 
@@ -115,6 +118,8 @@ def _text_field(name: str, column: Any, dtype: str, gaps: bool) -> Field:
     from pandas.api.types import infer_dtype
 
     present = column.dropna() if gaps else column
+    if dtype == "object" and len(present) and pictures.is_image(present.iloc[0]):
+        return _image_field(name, present, gaps)
     # Reading the values one by one would take seconds a million.
     held = infer_dtype(present, skipna=True) if dtype == "object" else "string"
     if held == "boolean":
@@ -138,6 +143,18 @@ def _text_field(name: str, column: Any, dtype: str, gaps: bool) -> Field:
             counts=tuple(int(count) for count in shares), missing=missing,
         )  # fmt: skip
     return Field(name, dtype, "text", nullable=gaps, missing=missing)
+
+
+def _image_field(name: str, present: Any, gaps: bool) -> Field:
+    values = present.tolist()
+    others = {type(value).__name__ for value in values if not pictures.is_image(value)}
+    if others:
+        raise UnsupportedSample(
+            _("The column holds images and {types}.", types=", ".join(sorted(others))),
+            where=f"sample[{name!r}]",
+            remedy=_("Make all of them Pillow images."),
+        )
+    return pictures.image_field(name, values, gaps)
 
 
 def _numeric_field(name: str, values: Any, dtype: str, kind: Kind, gaps: bool = False) -> Field:
@@ -183,11 +200,19 @@ def to_wire(data: Any, form: Input, fields: tuple[Field, ...]) -> tuple[Any, ...
         return tuple(plain(data))
     if form == "texts":
         return tuple(data)
+    if form == "images":
+        return tuple(pictures.to_wire(value, fields[0]) for value in data)
     names = [field.name for field in fields]
     if form == "records":
-        return tuple({name: plain(record.get(name)) for name in names} for record in data)
+        return tuple(
+            {field.name: _wire_value(record.get(field.name), field) for field in fields} for record in data
+        )
     columns = [_wire_column(data[field.name], field) for field in fields]
     return tuple(dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+def _wire_value(value: Any, field: Field) -> Any:
+    return pictures.to_wire(value, field) if field.kind == "image" else plain(value)
 
 
 def _wire_column(column: Any, field: Field) -> list[Any]:
@@ -195,4 +220,4 @@ def _wire_column(column: Any, field: Field) -> list[Any]:
     values = [None if gap else value for value, gap in zip(column.tolist(), gaps, strict=True)]
     if field.kind == "datetime":
         return [None if value is None else value.isoformat() for value in values]
-    return [plain(value) for value in values]
+    return [_wire_value(value, field) for value in values]

@@ -7,19 +7,23 @@ is kept in the project as ``regressions.json`` and sent first the next time.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ekiben import paths
 from ekiben.errors import MissingDependency
+from ekiben.http import asking
 from ekiben.records import Contract, Field, Record
+from ekiben.runtime.images import BANDS, encoded, size
 from ekiben.runtime.values import INTEGER_LIMITS
 from ekiben.words import _
 
@@ -127,6 +131,8 @@ def good_rows(contract: Contract) -> Any:
     row: Any
     if form == "texts":
         row = st.text(max_size=200)
+    elif form == "images":
+        row = _values(contract.inputs[0])
     elif form == "tensor":
         row = st.sampled_from(contract.golden.rows)
     else:
@@ -197,6 +203,25 @@ def _moments(field: Field, st: Any) -> Any:
     return moments.map(lambda moment: moment.replace(tzinfo=zone).isoformat())
 
 
+def _images(field: Field, st: Any) -> Any:
+    """Black, white and noise, in each mode of the sample; a free side has its largest image's length."""
+    from PIL import Image
+
+    side = max(1, math.isqrt(int(field.maximum or 1)))
+    height, width = (side if length < 0 else length for length in size(field.shape))
+
+    def made(mode: str, seed: int) -> dict[str, str]:
+        count = height * width * BANDS[mode]
+        pixels = (
+            bytes(count) if seed == 0 else b"\xff" * count if seed == 1 else Random(seed).randbytes(count)
+        )
+        if mode == "1":
+            return encoded(Image.frombytes("L", (width, height), pixels).convert("1"))
+        return encoded(Image.frombytes(mode, (width, height), pixels))
+
+    return st.builds(made, st.sampled_from(field.modes), st.integers(0, 5))
+
+
 _MAKERS: dict[str, Callable[[Field, Any], Any]] = {
     "number": _numbers,
     "integer": _integers,
@@ -204,11 +229,12 @@ _MAKERS: dict[str, Callable[[Field, Any], Any]] = {
     "text": lambda field, st: st.text(max_size=60),
     "category": _categories,
     "datetime": _moments,
+    "image": _images,
 }
 
 
 def _status(url: str, body: Any) -> int:
-    request = Request(f"{url}/predict", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = Request(f"{url}/predict", json.dumps(body).encode(), asking())
     try:
         with urlopen(request, timeout=HANG) as response:
             return int(response.status)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from ekiben.errors import InvalidRows, ServiceFailed
+from ekiben.runtime.keys import sent
 from ekiben.words import _, language
 
 
@@ -18,7 +20,7 @@ def post_rows(url: str, rows: list[Any], timeout: float = 60.0) -> dict[str, Any
         InvalidRows: it answered 400 or 413.
         ServiceFailed: it did not answer, or answered anything else.
     """
-    headers = {"Content-Type": "application/json", "Accept-Language": language().replace("_", "-")}
+    headers = asking()
     request = Request(f"{url}/predict", json.dumps({"rows": rows}).encode(), headers)
     try:
         with urlopen(request, timeout=timeout) as response:
@@ -28,6 +30,7 @@ def post_rows(url: str, rows: list[Any], timeout: float = 60.0) -> dict[str, Any
         text = error.read()
         if error.code in (400, 413) and text.startswith(b"{"):
             raise invalid(json.loads(text)) from error
+        _keyless(url, error)
         raise ServiceFailed(
             _("The service answered {status}.", status=error.code),
             where=url,
@@ -39,6 +42,41 @@ def post_rows(url: str, rows: list[Any], timeout: float = 60.0) -> dict[str, Any
             where=url,
             remedy=_("Serve it again: box.serve()."),
         ) from error
+
+
+def get_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
+    """What a service answers at ``url``.
+
+    Raises:
+        ServiceFailed: it does not answer with 200.
+    """
+    try:
+        with urlopen(Request(url, headers=asking()), timeout=timeout) as response:
+            answer: dict[str, Any] = json.loads(response.read())
+            return answer
+    except (URLError, OSError) as error:
+        _keyless(url, error)
+        raise ServiceFailed(
+            _("The service does not answer: {reason}", reason=str(getattr(error, "reason", error))),
+            where=url,
+            remedy=_("Serve it again: box.serve()."),
+        ) from error
+
+
+def _keyless(url: str, error: Exception) -> None:
+    """Raises where the service asks for a key that was not sent."""
+    if isinstance(error, HTTPError) and error.code == 401:
+        raise ServiceFailed(
+            _("The service asks for an API key."),
+            where=url,
+            remedy=_("Set EKIBEN_API_KEY or EKIBEN_API_KEY_FILE here as well."),
+        ) from error
+
+
+def asking() -> dict[str, str]:
+    """The headers of a request with JSON; with the API key where the environment has one here too."""
+    headers = {"Content-Type": "application/json", "Accept-Language": language().replace("_", "-")}
+    return {**headers, **sent(os.environ)}
 
 
 def invalid(body: dict[str, Any]) -> InvalidRows:

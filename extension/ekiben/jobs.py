@@ -3,6 +3,7 @@
 The events::
 
     {"event": "step", "step": 3, "steps": 40, "message": "…"}      counted from 1
+    {"event": "layer", "name": "…", "bytes": 1, "seconds": 0.1, "how": "made"}   a layer of an image is done
     {"event": "log", "line": "…"}
     {"event": "done", "result": {…}}
     {"event": "error", "error": "…", "type": "BuildFailed", "where": "…", "remedy": "…"}
@@ -35,7 +36,7 @@ from typing import IO, Any
 
 from ekiben import paths
 from ekiben.errors import EkibenError, NotFound
-from ekiben.records import Job
+from ekiben.records import Job, LayerStep
 from ekiben.words import _, language
 
 #: Seconds that a cancelled child has to tidy up before it is killed.
@@ -306,6 +307,11 @@ class _Supervisor:
             self.stale = True
             if time.monotonic() - self.kept > 0.1:
                 self.keep()
+        elif kind == "layer":
+            done = LayerStep.from_json(event)
+            self.job = replace(self.job, layers=(*self.job.layers, done))
+            self.log.write(f"{done.name}: {done.bytes} bytes, {done.seconds:.1f} s, {done.how}\n".encode())
+            self.stale = True
         elif kind == "log":
             self.log.write(f"{event['line']}\n".encode())
         elif kind == "done":

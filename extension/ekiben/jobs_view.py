@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from ekiben.records import Job
+from ekiben.amounts import size
+from ekiben.records import Job, LayerStep
 from ekiben.words import _
 
 
@@ -29,8 +30,25 @@ def job_html(job: Job) -> str:
         'style="width:16em;accent-color:var(--jp-brand-color1)"></progress>'
     )
     quiet = "color:var(--jp-ui-font-color2)"
+    done = [f'<span style="{quiet}">{escape(layer_line(layer))}</span>' for layer in job.layers]
     hint = f'<span style="{quiet}">{escape(_("Interrupt the kernel to cancel."))}</span>'
-    return _block([head, f"{bar} {escape(where)}", f"<span>{escape(job.message)}</span>", hint])
+    return _block([head, f"{bar} {escape(where)}", f"<span>{escape(job.message)}</span>", *done, hint])
+
+
+def layer_line(layer: LayerStep) -> str:
+    """``✓ Python packages · 61 MB · 12.3 s · made``."""
+    hows = {
+        "made": _("made"),
+        "reused": _("reused"),
+        "fetched": _("fetched"),
+        "sent": _("sent"),
+        "again": _("sent from its start again, after a break"),
+        "resumed": _("sent, resumed after a break"),
+        "there": _("the registry has it"),
+        "mounted": _("the registry has it"),
+    }
+    seconds = f"{layer.seconds:.1f} s"
+    return f"✓ {layer.name} · {size(layer.bytes)} · {seconds} · {hows.get(layer.how, layer.how)}"
 
 
 def _block(lines: list[str], style: str = "") -> str:

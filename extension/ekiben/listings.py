@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from html import escape
 
-from ekiben.records import Finding, Image, Job, Model, Record, Server
+from ekiben.amounts import form, size
+from ekiben.records import Finding, Image, Job, Model, Record, Server, SizeEstimate
 from ekiben.words import _
 
 
@@ -60,9 +61,29 @@ class Listing:
 def servers(found: Sequence[Server]) -> Listing:
     """Running services, and those that failed."""
     return Listing(
-        ("ID", _("Model"), _("State"), "URL", _("Process"), _("Started"), _("Notebook")),
+        (
+            "ID",
+            _("Model"),
+            _("State"),
+            "URL",
+            _("Process"),
+            _("Memory"),
+            _("Form"),
+            _("Started"),
+            _("Notebook"),
+        ),
         tuple(
-            (s.id, s.model, _state(s.state), s.url, str(s.pid), when(s.started), s.notebook or "–")
+            (
+                s.id,
+                s.model,
+                _state(s.state),
+                s.url,
+                str(s.pid),
+                size(s.memory) if s.memory else "–",
+                form(s.form, s.speedup),
+                when(s.started),
+                s.notebook or "–",
+            )
             for s in found
         ),
         tuple(found),
@@ -75,7 +96,16 @@ def models(found: Sequence[Model]) -> Listing:
     from ekiben.views import task
 
     return Listing(
-        (_("Model"), _("Estimator"), _("Task"), _("Inputs"), _("Size"), _("Kept as"), _("Created")),
+        (
+            _("Model"),
+            _("Estimator"),
+            _("Task"),
+            _("Inputs"),
+            _("Size"),
+            _("Kept as"),
+            _("Form"),
+            _("Created"),
+        ),
         tuple(
             (
                 m.tag,
@@ -84,6 +114,7 @@ def models(found: Sequence[Model]) -> Listing:
                 str(len(m.contract.inputs)),
                 size(m.bytes),
                 m.storage,
+                form("native" if not m.compiled.active else m.compiled.form, m.compiled.speedup),
                 when(m.created),
             )
             for m in found
@@ -94,13 +125,34 @@ def models(found: Sequence[Model]) -> Listing:
 
 
 def images(found: Sequence[Image]) -> Listing:
-    """Container images with their proof."""
+    """Container images with their proof; an unproven one with the name that it was to get."""
     return Listing(
-        (_("Image"), _("Model"), _("Size"), _("Proof"), _("Engine"), _("Created")),
-        tuple((i.reference, i.model, size(i.bytes), _proof(i), i.engine, when(i.created)) for i in found),
+        (_("Image"), _("Model"), _("Size"), _("Proof"), _("Vulnerabilities"), _("Engine"), _("Created")),
+        tuple(
+            (_named(i), i.model, size(i.bytes), proof(i), _audited(i), i.engine, when(i.created))
+            for i in found
+        ),
         tuple(found),
         _("No image was built yet."),
     )
+
+
+def parts(estimate: SizeEstimate) -> Listing:
+    """What an image will be made of, the heaviest first."""
+    return Listing(
+        (_("Part"), _("Size")),
+        tuple((part.name, size(part.bytes)) for part in estimate.parts),
+        tuple(estimate.parts),
+        "",
+    )
+
+
+def expected(estimate: SizeEstimate) -> str:
+    """What an image will weigh, in a sentence."""
+    told = _("About {size} before it is built: an estimate.", size=size(estimate.bytes))
+    if estimate.unknown:
+        told += " " + _("Not known of: {names}", names=", ".join(estimate.unknown))
+    return told
 
 
 def jobs(found: Sequence[Job]) -> Listing:
@@ -149,16 +201,6 @@ def findings(found: Sequence[Finding]) -> Listing:
     )
 
 
-def size(count: int) -> str:
-    """Bytes for people: ``1.4 MB`` (1 MB is 1,000,000 bytes)."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
-
-
 def when(moment: str) -> str:
     """An ISO 8601 moment in local time to the minute; other text as it is."""
     try:
@@ -183,11 +225,30 @@ def _state(state: str) -> str:
     return words.get(state, state)
 
 
-def _proof(image: Image) -> str:
+def proof(image: Image) -> str:
+    """Whether the image was proven, and what speaks against it where it was not."""
     if image.replay is None:
-        return _("not proven")
+        why = next((finding.message for finding in image.findings if finding.level == "error"), "")
+        return _("not proven: {why}", why=cut(why.partition("\n")[0], 60)) if why else _("not proven")
     wrong = len({mismatch.row for mismatch in image.replay.mismatches})
-    return _("proven {right}/{rows}", right=image.replay.rows - wrong, rows=image.replay.rows)
+    right, rows = image.replay.rows - wrong, image.replay.rows
+    if wrong:
+        return _("not proven: {right}/{rows} rows agree", right=right, rows=rows)
+    return _("proven {right}/{rows}", right=right, rows=rows)
+
+
+def _audited(image: Image) -> str:
+    """How many vulnerabilities are known of its packages."""
+    if image.audit is None:
+        return "–"
+    if not image.audit.checked:
+        return _("not checked")
+    found = len(image.audit.vulnerabilities)
+    return _("{n} known", n=found) if found else _("none known")
+
+
+def _named(image: Image) -> str:
+    return f"{image.reference} ({image.wanted})" if image.wanted else image.reference
 
 
 def cut(text: str, places: int) -> str:

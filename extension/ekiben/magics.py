@@ -48,8 +48,8 @@ class EkibenMagics(Magics):
 
 def wrap(shell: InteractiveShell, options: argparse.Namespace) -> Any:
     """Assigns ``box`` and returns it."""
-    from ekiben.box import store_name
     from ekiben.box import wrap as make
+    from ekiben.caller import store_name
 
     model = _variable(shell, options.model)
     sample = options.sample or _sample(shell.user_ns, options.model, model)
@@ -68,8 +68,18 @@ def serve(shell: InteractiveShell, options: argparse.Namespace) -> Any:
 
 
 def build(shell: InteractiveShell, options: argparse.Namespace) -> Any:
-    """Assigns ``image`` and returns it."""
-    made = _variable(shell, options.box).build(options.reference, engine=options.engine, base=options.base)
+    """Assigns ``image`` and returns it; ``--dry-run`` only tells what it will weigh."""
+    box, native = _variable(shell, options.box), not options.compiled_only
+    if options.dry_run:
+        return box.predict_size(base=options.base, native=native)
+    made = box.build(
+        options.reference,
+        engine=options.engine,
+        base=options.base,
+        fresh=not options.no_fresh,
+        push=options.push,
+        native=native,
+    )
     return _assign(shell, options.to, made)
 
 
@@ -205,6 +215,8 @@ def _verbs() -> dict[str, tuple[_Parser, Callable[[Any, argparse.Namespace], Any
     one.add_argument("reference", metavar="NAME:TAG")
     one.add_argument("--engine")
     one.add_argument("--base")
+    for flag in ("--push", "--no-fresh", "--compiled-only", "--dry-run"):
+        one.add_argument(flag, action="store_true")
     verb("models", models)
     verb("images", images)
     verb("jobs", jobs)

@@ -7,6 +7,7 @@ Jupyter, so that a kernel, the Jupyter server and the command line look into the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -203,3 +204,18 @@ def _ask(processes: list[psutil.Process]) -> None:
             process.terminate()
         except psutil.NoSuchProcess:
             continue
+
+
+def memory(pid: int) -> int:
+    """Resident bytes of a process and all its children; 0 where it is gone."""
+    import psutil
+
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for entry in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += entry.memory_info().rss
+    except psutil.Error:
+        pass
+    return total

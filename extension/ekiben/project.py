@@ -6,15 +6,20 @@ import json
 import re
 import shutil
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ekiben import __version__, paths
-from ekiben.errors import EkibenError
+from ekiben import __version__, form_code, paths
+from ekiben.errors import EkibenError, NotConverted
 from ekiben.notebook_code import FOLDER as CODE
 from ekiben.records import Model, Project
 from ekiben.registry import framework
+from ekiben.runtime.protocols.examples import calls
 from ekiben.words import _
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _HERE = Path(__file__).parent
 #: Templates by the file they make.
@@ -35,7 +40,7 @@ class ServiceContext:
     class_name: str
     service_name: str
     ekiben_version: str
-    example: str
+    calls: tuple[tuple[str, str], ...]
     python_minor: str
     code_files: tuple[str, ...]
     options: tuple[str, ...]
@@ -49,18 +54,31 @@ def templates_folder() -> Path:
     return packaged if packaged.is_dir() else _HERE.parent.parent / "templates"
 
 
-def render(model: Model) -> Project:
-    """The service of ``model`` as text by path; writes nothing."""
+@cache  # templates are compiled once; one that changes is compiled again
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(templates_folder() / "service"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    example = json.dumps({"rows": list(model.contract.golden.rows[:1])}, ensure_ascii=False)
+
+
+def render(model: Model, *, native: bool = True) -> Project:
+    """The service of ``model`` as text by path; writes nothing.
+
+    Without the ``native`` form it asks for what the compiled one needs and no more, and has nothing to fall
+    back on.
+
+    Raises:
+        NotConverted: there is no compiled form that serves.
+    """
+    if not native:
+        model = _compiled_alone(model)
+    environment = _environment()
     code, copies = _code(Path(model.folder))
     options, direct, needed = _sorted_lines(model)
     context = ServiceContext(
@@ -68,7 +86,7 @@ def render(model: Model) -> Project:
         class_name=class_name(model.name),
         service_name=re.sub(r"[^a-z0-9_-]", "-", model.name),
         ekiben_version=__version__,
-        example=example.replace("'", "'\\''"),
+        calls=tuple(calls(model.name, model.contract.to_json(), "http://localhost:3000")),
         python_minor=".".join(model.python.split(".")[:2]),
         code_files=tuple(sorted((*code, *copies))),
         options=options,
@@ -77,11 +95,37 @@ def render(model: Model) -> Project:
     )
     files = {path: environment.get_template(name).render(vars(context)) for path, name in FILES.items()}
     files["contract.json"] = json.dumps(model.contract.to_json(), ensure_ascii=False, indent=1)
-    for source in sorted((_HERE / "runtime").glob("*.py")):
-        files[f"runtime/{source.name}"] = source.read_text(encoding="utf-8")
+    for source in sorted((_HERE / "runtime").rglob("*.py")):
+        files[source.relative_to(_HERE).as_posix()] = source.read_text(encoding="utf-8")
     files["runtime/adapter.py"] = framework(model.framework).adapter().read_text(encoding="utf-8")
+    # What the service was when it was made: an edited one answers for itself (runtime/behind.py).
+    files["runtime/as_made.py"] = files["service.py"]
+    if model.compiled.form:
+        runner = form_code.kept(Path(model.folder) / form_code.FOLDER)
+        files.update({f"runtime/{path}": text for path, text in form_code.sources(runner).items()})
+    files["runtime/made_for.py"] = f'"""The model of this project."""\n\nMODEL = {json.dumps(model.tag)}\n'
+    files["runtime/made_for.py"] += (
+        f"# Whether what the native object needs is here too.\nNATIVE = {native}\n"
+    )
     files.update(code)
     return Project(name=model.name, files=dict(sorted(files.items())), model=model.tag, copies=copies)
+
+
+def _compiled_alone(model: Model) -> Model:
+    compiled = model.compiled
+    if not compiled.active:
+        raise NotConverted(
+            _("There is no compiled form to go without the native one: {reason}", reason=compiled.reason),
+            where=model.tag,
+            remedy=_("Build with native=True."),
+        )
+    return replace(model, requirements=compiled.requirements, direct=compiled.direct)
+
+
+def home(tag: str) -> Path:
+    """Where the project of a model lies when nobody says otherwise."""
+    name, _colon, version = tag.partition(":")
+    return paths.home() / "projects" / name / version
 
 
 def write(project: Project, folder: Path | str | None = None) -> Project:
@@ -89,14 +133,14 @@ def write(project: Project, folder: Path | str | None = None) -> Project:
 
     A folder that holds other things is refused, so that nobody's files are lost.
     """
-    name, _colon, version = project.model.partition(":")
-    target = Path(folder).expanduser().resolve() if folder else paths.home() / "projects" / name / version
+    target = Path(folder).expanduser().resolve() if folder else home(project.model)
     if target.exists() and any(target.iterdir()) and not _ours(target):
         raise EkibenError(
             _("The folder is not empty and was not made by ekiben."),
             where=str(target),
             remedy=_("Choose another folder, or empty this one."),
         )
+    _without_former_code(target, project)
     for path, text in project.files.items():
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +153,13 @@ def write(project: Project, folder: Path | str | None = None) -> Project:
         shutil.copyfile(origin, file)
         file.chmod(0o644)
     return replace(project, folder=str(target))
+
+
+def _without_former_code(target: Path, project: Project) -> None:
+    """Of a form's code that lies there from another time, a package would be taken before a file."""
+    former = target / "runtime" / form_code.NAME
+    if former.is_dir() and f"runtime/{form_code.NAME}/__init__.py" not in project.files:
+        shutil.rmtree(former)
 
 
 def class_name(name: str) -> str:

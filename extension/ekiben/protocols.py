@@ -1,8 +1,8 @@
 """What a plugin gives: five small protocols, registered through entry points.
 
-``ekiben.frameworks`` and ``ekiben.builders`` are in use; ``ekiben.converters``,
-``ekiben.optimizers`` and ``ekiben.targets`` are named here so that their place is known. The
-builder that needs no engine registers in ``ekiben.builders`` like any other.
+``ekiben.frameworks``, ``ekiben.converters`` and ``ekiben.builders`` are in use; ``ekiben.optimizers``
+and ``ekiben.targets`` are named here so that their place is known. The builder that needs no engine
+registers in ``ekiben.builders`` like any other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ekiben.records import Finding, Image, Project
+from ekiben.records import Contract, Finding, Image, LayerStep, Project
 
 #: The entry-point group of each kind of plugin.
 GROUPS = {
@@ -32,7 +32,8 @@ class Description:
     """What a framework knows of a live model without calling it.
 
     ``columns`` are the feature names it was fitted with and ``width`` their number, where it
-    recorded them; ``parts`` are objects that live inside it (a pipeline's steps).
+    recorded them; ``parts`` are objects that live inside it (a pipeline's steps). ``takes`` says what to
+    pass where a sample does not fit and "the data that fit was called with" would not help.
     """
 
     estimator: str
@@ -42,6 +43,7 @@ class Description:
     columns: tuple[str, ...] | None = None
     width: int | None = None
     parts: tuple[Any, ...] = ()
+    takes: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,59 @@ def knows(classes: tuple[str, ...], model: object) -> bool:
     return not set(classes).isdisjoint(lineage(model))
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A faster form of a model in a folder.
+
+    ``form`` names it for people (``NumPy``, ``ONNX Runtime``); ``imports`` are the modules that loading and
+    running it need, and nothing else may be imported.
+    """
+
+    form: str
+    imports: tuple[str, ...]
+
+
+@runtime_checkable
+class Converter(Protocol):
+    """Makes a faster form of a model. Whether it may serve is not its word: ``ekiben.convert`` proves it."""
+
+    name: str
+
+    def matches(self, model: object) -> bool:
+        """Whether it may be tried on the object; looks at ``type(model).__mro__`` only."""
+
+    def convert(self, model: object, contract: Contract, example: Any, folder: Path) -> Converted:
+        """Writes the form into the empty ``folder``; ``example`` is what the model is called with.
+
+        Raises:
+            NotConverted: the model, or a part of it, has no such form; the message says which and why.
+        """
+
+    def runner(self) -> Path:
+        """The Python file, or the package (a folder with ``__init__.py``), that travels as ``runtime/form``.
+
+        It has ``load(folder, contract) -> run``. ``contract`` is the JSON of ``contract.json`` and
+        ``run(rows)`` gives the answers by name, n entries each, as the framework's adapter does.
+        ``rows`` are checked: tuples of values in the contract's order (table, records, array), arrays
+        (tensor) or strings (texts); a gap is None. With ``COLUMNS = True`` in the module, many rows may come
+        as ``runtime/columns.py`` keeps them, and those of a tensor as one array. It imports the standard
+        library, NumPy and the form's own library only; a package's files each other, by ``from .other
+        import``.
+        """
+
+
+@runtime_checkable
+class LayerProgress(Protocol):
+    """What a builder's ``progress`` may hear besides steps."""
+
+    def layer(self, done: LayerStep) -> None:
+        """A layer is done: its bytes, and the seconds that it took."""
+
+
+#: What ``Builder.start`` sets in the image besides ``PORT``: Python then tells in its log what it imports.
+WATCHED = {"PYTHONPROFILEIMPORTTIME": "1"}
+
+
 @runtime_checkable
 class Builder(Protocol):
     """Turns a written project into a container image and starts it."""
@@ -120,7 +175,7 @@ class Builder(Protocol):
         """Makes the image ``reference`` on ``base``; raises BuildFailed with the log's end."""
 
     def start(self, image: Image, port: int) -> str:
-        """Starts the image so that it answers on 127.0.0.1:``port``; gives the container's id."""
+        """Starts the image so that it answers on 127.0.0.1:``port``, with ``WATCHED``; the container's id."""
 
     def stop(self, container: str) -> str:
         """Stops and removes the container; gives its log."""

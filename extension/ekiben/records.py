@@ -12,34 +12,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from ekiben.codec import decode, encode
+from ekiben.codec import Record as Record
+from ekiben.image_records import (
+    Audit as Audit,
+)
+from ekiben.image_records import (
+    Layer as Layer,
+)
+from ekiben.image_records import (
+    LayerStep as LayerStep,
+)
+from ekiben.image_records import (
+    Origin as Origin,
+)
+from ekiben.image_records import (
+    Part as Part,
+)
+from ekiben.image_records import (
+    SizeEstimate as SizeEstimate,
+)
+from ekiben.image_records import (
+    Vulnerability as Vulnerability,
+)
 
 FORMAT = 1
 
-Kind = Literal["number", "integer", "boolean", "text", "category", "datetime"]
+Kind = Literal["number", "integer", "boolean", "text", "category", "datetime", "image"]
 Level = Literal["info", "warning", "error"]
 ServerState = Literal["starting", "ready", "stopped", "failed"]
 JobState = Literal["running", "done", "failed", "cancelled"]
 Unseen = Literal["reject", "warn", "accept"]
-Input = Literal["table", "array", "tensor", "records", "texts"]
-
-Self = TypeVar("Self", bound="Record")
-
-
-class Record:
-    """The JSON round trip that every noun has."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON data; ``from_json`` gives the record back."""
-        data: dict[str, Any] = encode(self)
-        return data
-
-    @classmethod
-    def from_json(cls: type[Self], data: dict[str, Any]) -> Self:
-        """The record that ``data`` describes; unknown keys are left out."""
-        return decode(cls, data)
+Input = Literal["table", "array", "tensor", "records", "texts", "images"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,10 @@ class Field(Record):
     dtype in its own order, seen or not. ``counts`` is a histogram of the sample (of more than 100,000
     rows, of every k-th): 16 equal bins from minimum to maximum, or one count a category. ``missing``
     is ``nan`` where an object column keeps its gaps as NaN and not as None.
+
+    An image has the ``modes`` of Pillow that the sample had, a shape of height, width and channels with
+    -1 where the sample's sizes differ, and its smallest and largest number of pixels as the ends
+    (``runtime/images.py``).
     """
 
     name: str
@@ -76,6 +85,7 @@ class Field(Record):
     ordered: bool = False
     missing: str = ""
     counts: tuple[int, ...] = ()
+    modes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,8 +114,8 @@ class Contract(Record):
 
     ``input`` is the form of the sample (``ekiben.canonical`` has the table of forms): rows are objects
     for ``table`` and ``records``, lists of numbers for ``array``, nested lists for ``tensor``, strings
-    for ``texts``. ``unseen`` says what happens to a category that the sample did not have, ``outside``
-    to a number beyond its range.
+    for ``texts``, ``{"b64": …}`` for ``images``. ``unseen`` says what happens to a category that the
+    sample did not have, ``outside`` to a number beyond its range.
     """
 
     input: Input
@@ -140,6 +150,59 @@ class Piece(Record):
 
 
 @dataclass(frozen=True)
+class Timing(Record):
+    """Microseconds of one call with ``rows`` rows, by the native object and by the compiled form."""
+
+    rows: int
+    native: float
+    compiled: float
+
+
+@dataclass(frozen=True)
+class Attempt(Record):
+    """A converter that was tried: how much faster one row is, or why it does not serve."""
+
+    converter: str
+    speedup: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Compiled(Record):
+    """The faster form of a model; without a ``form`` the native object serves, and ``reason`` says why.
+
+    ``form`` is for people (``NumPy + ONNX Runtime``). ``rows`` of the sample and ``edges`` (rows at the
+    contract's ends) were answered alike, ``worst`` is the greatest difference. ``requirements`` are the
+    pinned lines of a service that has this form alone. Where ``serves`` is False the user chose the
+    native object.
+    """
+
+    form: str = ""
+    converter: str = ""
+    reason: str = ""
+    rows: int = 0
+    edges: int = 0
+    worst: float = 0.0
+    timings: tuple[Timing, ...] = ()
+    bytes: int = 0
+    requirements: tuple[str, ...] = ()
+    direct: tuple[str, ...] = ()
+    tried: tuple[Attempt, ...] = ()
+    serves: bool = True
+
+    @property
+    def speedup(self) -> float:
+        """How many times faster one row is; 0 where nothing was measured."""
+        first = self.timings[0] if self.timings else None
+        return first.native / first.compiled if first and first.compiled else 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether the service answers with it."""
+        return bool(self.form) and self.serves
+
+
+@dataclass(frozen=True)
 class Model(Record):
     """A captured model: what the BentoML store holds under ``tag``.
 
@@ -168,6 +231,8 @@ class Model(Record):
     source: str = ""
     code_module: str = ""
     carried: tuple[Piece, ...] = ()
+    compiled: Compiled = field(default_factory=Compiled)
+    origin: Origin = field(default_factory=Origin)
     created: str = ""
     bytes: int = 0
     format: int = FORMAT
@@ -230,7 +295,9 @@ class Server(Record):
     """A running service. One JSON file of this shape lies in the Jupyter runtime directory.
 
     ``birth`` is the process's start time in seconds since the epoch, so that a pid used again by
-    another process is told apart.
+    another process is told apart. ``form`` is what answers (``native``, or the compiled form's name),
+    ``speedup`` what one row gained by it, and ``memory`` the resident bytes of all its processes when
+    they were looked at.
     """
 
     id: str
@@ -244,6 +311,9 @@ class Server(Record):
     started: str
     notebook: str = ""
     message: str = ""
+    form: str = ""
+    speedup: float = 0.0
+    memory: int = 0
     format: int = FORMAT
 
 
@@ -271,19 +341,12 @@ class Prediction(Record):
 
 
 @dataclass(frozen=True)
-class Layer(Record):
-    """One layer of an image: ``bytes`` as stored by the engine, and the step that made it."""
-
-    digest: str
-    bytes: int
-    made_by: str
-
-
-@dataclass(frozen=True)
 class Image(Record):
-    """A container image. ``replay`` is its proof; without one it is not called done.
+    """A container image. ``replay`` is its proof; without one that passed it is not called done.
 
-    ``base`` is the image under it with its digest, where the builder tells it.
+    ``base`` is the image under it with its digest, where the builder tells it. ``wanted`` is the name
+    that an unproven image was to get; its findings say why it did not. ``parts`` are what weighs, the
+    heaviest first; ``audit`` is the report on known vulnerabilities.
     """
 
     reference: str
@@ -296,12 +359,23 @@ class Image(Record):
     replay: Replay | None = None
     base: str = ""
     findings: tuple[Finding, ...] = ()
+    wanted: str = ""
+    parts: tuple[Part, ...] = ()
+    audit: Audit | None = None
     format: int = FORMAT
+
+    @property
+    def proven(self) -> bool:
+        """Whether it answered as the notebook did."""
+        return self.replay is not None and self.replay.passed
 
 
 @dataclass(frozen=True)
 class Job(Record):
-    """A slow verb in a process of its own; step ``step`` of ``steps`` (counted from 1)."""
+    """A slow verb in a process of its own; step ``step`` of ``steps`` (counted from 1).
+
+    ``layers`` are those of an image that are done.
+    """
 
     id: str
     verb: str
@@ -318,6 +392,7 @@ class Job(Record):
     error: str = ""
     remedy: str = ""
     result: dict[str, Any] | None = None
+    layers: tuple[LayerStep, ...] = ()
     format: int = FORMAT
 
 
@@ -336,7 +411,8 @@ class ModelVariable(Record):
     """A variable of the kernel that holds a model.
 
     ``part_of`` names the model that already contains it; ``samples`` are in order of fit, the first
-    is the one that a click would use. ``problem`` says why it cannot be wrapped.
+    is the one that a click would use. ``problem`` says why it cannot be wrapped. ``box`` names a box
+    that was made of this very object; it may have been fitted anew since.
     """
 
     name: str
@@ -347,6 +423,7 @@ class ModelVariable(Record):
     part_of: str = ""
     problem: str = ""
     remedy: str = ""
+    box: str = ""
 
 
 @dataclass(frozen=True)
@@ -377,6 +454,7 @@ class CardData(Record):
     notebook: bool
     servers: tuple[Server, ...] = ()
     replays: tuple[Replay, ...] = ()
+    images: tuple[Image, ...] = ()
     variable: str = "box"
 
 

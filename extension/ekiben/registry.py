@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from ekiben.errors import NotFound, UnsupportedModel
-from ekiben.protocols import GROUPS, Builder, Framework, lineage
+from ekiben.protocols import GROUPS, Builder, Converter, Framework, lineage
 from ekiben.words import _
 
 
@@ -62,13 +62,23 @@ def framework_of(model: object) -> Framework | None:
 
 @cache
 def _sound_frameworks() -> tuple[Framework, ...]:
-    """The frameworks that load. A broken one of a stranger's must not hide the rest; ``doctor`` tells of it."""
+    return _sound("framework")
+
+
+@cache
+def converters() -> tuple[Converter, ...]:
+    """The converters that load, in order of name."""
+    return _sound("converter")
+
+
+def _sound(kind: str) -> tuple[Any, ...]:
+    """The plugins that load. A broken one of a stranger's must not hide the rest; ``doctor`` tells of it."""
     found = []
-    for name in names("framework"):
+    for name in names(kind):
         try:
-            found.append(framework(name))
+            found.append(plugin(kind, name))
         except Exception as error:  # noqa: BLE001 - a plugin's import may raise anything
-            warnings.warn(f"the framework {name} does not load: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"the {kind} {name} does not load: {error}", RuntimeWarning, stacklevel=3)
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ their distributions say that they need in turn. Nothing else is taken: a kernel'
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -18,7 +19,16 @@ from ekiben.records import Contract, Finding
 from ekiben.words import _
 
 #: What the service itself imports, whatever the model is.
-SERVICE = ("bentoml", "psutil", "uvicorn")
+SERVICE = (
+    "bentoml",
+    "httptools",
+    "msgspec",
+    "psutil",
+    "uvicorn",
+    *(("uvloop",) if os.name == "posix" else ()),
+)
+#: Taken along where it is installed: without it a service speaks no gRPC, and says so.
+OPTIONAL = ("h2",)
 #: Found in a notebook's imports now and then; a service has nobody to show anything to.
 _NOTEBOOK_ONLY = frozenset({"ipykernel", "ipython", "ipywidgets", "jupyterlab", "jupyter-server", "notebook"})
 
@@ -41,7 +51,7 @@ def needed(imports: Iterable[str], *, also: Iterable[str] = (), indexes: bool = 
     Modules of the standard library and of the notebook itself are left out.
     """
     first = {name: found for module in imports for found in homes(module) for name in [name_of(found)]}
-    for name in (*SERVICE, *also):
+    for name in (*SERVICE, *filter(_installed, OPTIONAL), *also):
         found = _installed(name)
         if found is None:
             raise RequirementsFailed(
@@ -90,6 +100,9 @@ def data_imports(contract: Contract) -> tuple[str, ...]:
     """The modules that turn rows into the model's data: pandas only where the model takes tables."""
     arrow = any("pyarrow" in field.dtype for field in contract.inputs)
     library = {"table": ("pandas",), "array": ("numpy",), "tensor": ("numpy",)}.get(contract.input, ())
+    for field in contract.inputs:
+        if field.kind == "image":
+            library = (*library, "PIL", *(("numpy",) if field.dtype == "uint8" else ()))
     return (*library, *(("pyarrow",) if arrow else ()))
 
 

@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from ekiben import paths
+from ekiben import paths, template
 from ekiben.capture import mismatch, replay_of
 from ekiben.errors import EkibenError, NotFound, ServiceFailed
-from ekiben.http import post_rows
+from ekiben.http import get_json, post_rows
 from ekiben.project import class_name
 from ekiben.records import Contract, Model, Prediction, Project, Replay, Server
 from ekiben.rows import wire_rows
@@ -39,6 +39,7 @@ LOGS_KEPT = 50
 UNBORN = 30.0
 
 Say = Callable[[str], None]
+Process: TypeAlias = "subprocess.Popen[bytes] | template.Forked"
 
 
 def start(
@@ -63,29 +64,17 @@ def start(
         log=str(log),
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         notebook=notebook,
+        form=model.compiled.form if model.compiled.active else "native",
+        speedup=model.compiled.speedup if model.compiled.active else 0.0,
     )
     file = _file(identity)
     paths.write_atomic(file, json.dumps(record.to_json()))
-    command = [
-        sys.executable,
-        "-m",
-        "runtime.serve",
-        f"service:{class_name(model.name)}",
-        "--record",
-        str(file),
-    ]
+    arguments = [f"service:{class_name(model.name)}", "--record", str(file)]
     environment = {**os.environ, "BENTOML_DO_NOT_TRACK": os.environ.get("BENTOML_DO_NOT_TRACK", "True")}
     environment.pop("PORT", None)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=project.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process: Process | None = template.fork(model.tag, arguments, project.folder, environment, log, timeout)
+    if process is None:
+        process = _spawn(arguments, project.folder, environment, log)
     birth = paths.process_birth(process.pid) or time.time()
     try:
         server = _wait(file, process, timeout, progress)
@@ -102,7 +91,22 @@ def start(
     return RunningServer(server)
 
 
-def _wait(file: Path, process: subprocess.Popen[bytes], timeout: float, progress: Say | None) -> Server:
+def _spawn(
+    arguments: list[str], folder: str, environment: dict[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "runtime.serve", *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait(file: Path, process: Process, timeout: float, progress: Say | None) -> Server:
     began = time.monotonic()
 
     def problem() -> str | None:
@@ -119,7 +123,7 @@ def _wait(file: Path, process: subprocess.Popen[bytes], timeout: float, progress
             trouble = _("The service was not ready within {seconds} s.", seconds=round(timeout))
         if trouble:
             raise _failed(trouble, file)
-        time.sleep(0.05)
+        time.sleep(0.01)
         record = _read(file)
     try:
         wait_ready(record.url, problem, timeout - (time.monotonic() - began))
@@ -159,7 +163,7 @@ def wait_ready(url: str, problem: Callable[[], str | None], timeout: float) -> N
             raise ServiceFailed(
                 _("The service was not ready within {seconds} s.", seconds=round(timeout)), where=url
             )
-        time.sleep(0.1)
+        time.sleep(0.01)
 
 
 def replay_http(url: str, contract: Contract, station: str = "http") -> Replay:
@@ -259,6 +263,14 @@ class RunningServer:
             raise mismatch(replay)
         return replay
 
+    def watch(self) -> dict[str, Any]:
+        """What it counted since it started: requests, latency, problems, memory, drift by field.
+
+        Raises:
+            ServiceFailed: it does not answer.
+        """
+        return get_json(f"{self.url}/watch")
+
     def log(self, tail: int = 200) -> str:
         """The last ``tail`` lines that the service printed."""
         return _tail(Path(self.record.log), tail)
@@ -305,7 +317,7 @@ def _judged(record: Server) -> Server:
         age = time.time() - datetime.fromisoformat(record.started).timestamp()
         return record if age < UNBORN else replace(record, state="failed", message=_("It never started."))
     if paths.alive(record.pid, record.birth):
-        return record
+        return replace(record, memory=paths.memory(record.pid))
     return replace(record, state="failed", message=_("The process is gone without a goodbye."))
 
 

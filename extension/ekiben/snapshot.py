@@ -65,6 +65,7 @@ def snapshot(namespace: Mapping[str, Any]) -> Snapshot:
     variables = [(name, value) for name, value in list(namespace.items()) if _shown(name)]
     box_type = getattr(sys.modules.get("ekiben.box"), "Box", None)
     boxes: dict[int, BoxVariable] = {}
+    boxed: dict[int, str] = {}
     models: dict[int, _Found] = {}
     tables: list[Table] = []
     frameworks: dict[type, Framework | None] = {}
@@ -72,6 +73,8 @@ def snapshot(namespace: Mapping[str, Any]) -> Snapshot:
         kind = type(value)
         if box_type is not None and kind is box_type:
             boxes.setdefault(id(value), BoxVariable(name, value.model.tag, value.model.estimator))
+            if value.live is not None:
+                boxed[id(value.live)] = name
             continue
         found = table(name, value)
         if found is not None:
@@ -87,7 +90,7 @@ def snapshot(namespace: Mapping[str, Any]) -> Snapshot:
     owners = _owners(models.values())
     return Snapshot(
         ekiben=__version__,
-        models=tuple(_model(found, tables, owners) for found in models.values()),
+        models=tuple(_model(found, tables, owners, boxed) for found in models.values()),
         boxes=tuple(boxes.values()),
     )
 
@@ -136,7 +139,9 @@ def _owners(models: Iterable[_Found]) -> dict[int, str]:
     return owners
 
 
-def _model(found: _Found, tables: list[Table], owners: dict[int, str]) -> ModelVariable:
+def _model(
+    found: _Found, tables: list[Table], owners: dict[int, str], boxed: dict[int, str]
+) -> ModelVariable:
     about = found.description
     part_of = owners.get(id(found.value), "")
     samples = ranked(tables, about.columns, about.width) if about and about.fitted else ()
@@ -150,6 +155,7 @@ def _model(found: _Found, tables: list[Table], owners: dict[int, str]) -> ModelV
         part_of=part_of,
         problem=problem,
         remedy=remedy,
+        box=boxed.get(id(found.value), ""),
     )
 
 

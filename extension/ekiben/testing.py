@@ -1,4 +1,4 @@
-"""The conformance suite that every framework plugin must pass, ours and strangers' alike.
+"""The conformance suites that every framework and converter must pass, ours and strangers' alike.
 
 ::
 
@@ -34,6 +34,18 @@ What must hold, each told by an ``AssertionError`` that begins with the rule's n
     One row alone is answered like the same row among others.
 ``refused``
     An unfitted model, where the library has such a thing, is refused with a remedy.
+
+A converter is held with ``converter_conformance("mine", model, sample, tmp_path)``; ``found``, ``light``,
+``apart`` and ``untouched`` go for it too, and then
+
+``compiled``
+    It makes a form of the model, and the proof lets it serve: the whole sample, the golden examples and
+    rows at the contract's edges are answered as the model does.
+``lone``
+    A clean process that has neither ekiben nor the model's own library imported answers the golden examples
+    with the form alone.
+``named``
+    The modules that the form needs are told, and can be imported.
 """
 
 from __future__ import annotations
@@ -52,11 +64,12 @@ from typing import Any
 
 from ekiben.box import Box, wrap
 from ekiben.capture import load_adapter
-from ekiben.errors import ReplayMismatch, ServiceFailed, UnsupportedModel
-from ekiben.protocols import Framework
+from ekiben.errors import NotConverted, ReplayMismatch, ServiceFailed, UnsupportedModel
+from ekiben.protocols import Converter, Framework
 from ekiben.records import Model
 from ekiben.registry import framework as plugin
 from ekiben.registry import framework_of, names
+from ekiben.registry import plugin as plugin_of
 from ekiben.runtime.predictor import plain
 from ekiben.runtime.replay import compare
 
@@ -167,14 +180,19 @@ def _apart(taken: Framework) -> list[str]:
     return libraries
 
 
-def _imports(file: Path) -> set[str]:
+def _imports(place: Path) -> set[str]:
+    """What a file imports; of a package, what all its files do besides each other."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"apart: {file.name} imports from its package, which does not travel"
-            found.add((node.module or "").partition(".")[0])
+    for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        depth = len(file.relative_to(place).parts)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level:
+                outside = f"apart: {file.name} imports from its package, which does not travel"
+                assert node.level <= depth, outside
+            elif isinstance(node, ast.ImportFrom):
+                found.add((node.module or "").partition(".")[0])
     return found
 
 
@@ -228,3 +246,61 @@ def _without_ekiben(folder: Path) -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+def converter_conformance(converter: str, model: Any, sample: Any, folder: Path) -> Box:
+    """Holds a converter against every rule above, with one real model that it takes; the box.
+
+    ``folder`` is an empty one: the service's project is written there.
+
+    Raises:
+        AssertionError: a rule is broken; the message names it.
+    """
+    assert converter in names("converter"), f"found: no entry point {converter!r} in ekiben.converters"
+    made = plugin_of("converter", converter)
+    assert isinstance(made, Converter), "found: it lacks a verb of ekiben.protocols.Converter"
+    assert made.name == converter, f"found: it calls itself {made.name!r}"
+    assert made.matches(model), f"found: it does not take a {type(model).__name__}"
+    assert not made.matches(object()), "found: it takes any object"
+    file = made.runner()
+    libraries = sorted(_imports(file) - set(sys.stdlib_module_names) - set(SHARED))
+    assert "ekiben" not in libraries, f"apart: {file.name} imports ekiben"
+    adapter = load_adapter(_framework(model))
+    before = _answers(adapter, model, sample)
+    try:
+        with _without_ekiben(folder):
+            name = f"conformance-{converter}"
+            box = wrap(model, sample, name=name, project_dir=folder / "project", compiled=converter)
+    except NotConverted as error:
+        raise AssertionError(f"compiled: {error}") from error
+    _agree("untouched", before, _answers(adapter, model, sample), box)
+    assert box.compiled.converter == converter and box.compiled.active, "compiled: it does not serve"
+    assert box.compiled.rows and box.compiled.form, "compiled: nothing was compared, or it has no name"
+    assert box.predictor.form == box.compiled.form, f"compiled: {box.predictor.trouble}"
+    _lone(box)
+    return box
+
+
+def _framework(model: Any) -> Framework:
+    found = framework_of(model)
+    assert found is not None, f"found: no framework takes a {type(model).__name__}"
+    return found
+
+
+def _lone(box: Box) -> None:
+    """The form in a process in which neither ekiben nor the native adapter can be imported."""
+    project = Path(box.project.folder)
+    block = "import sys; sys.modules['ekiben'] = sys.modules['runtime.adapter'] = None; "
+    code = block + f"from runtime import replay; sys.exit(replay.main([{box.model.folder!r}, '--form']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"lone: {done.stdout[-500:]}{done.stderr[-2000:]}"
+    told = json.loads(done.stdout.splitlines()[-1])
+    native = set(box.model.direct) - set(box.compiled.direct)
+    tops = {name.partition(".")[0] for name in told["modules"]}
+    loaded = sorted(name for name in tops if _distributions(name) & native)
+    assert not loaded, f"lone: the form imports {loaded}"
+    assert set(box.compiled.direct) <= set(box.model.direct), (
+        "named: the project does not ask for what it needs"
+    )

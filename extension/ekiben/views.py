@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ekiben.records import Contract, Field, Model, Piece, Prediction, Replay, Server
+from ekiben.amounts import form, size
+from ekiben.records import Compiled, Contract, Field, Model, Piece, Prediction, Replay, Server
+from ekiben.runtime.images import seen as seen_image
 from ekiben.words import _
 
 CELL = 'style="text-align:left;vertical-align:top;padding:2px 16px 2px 0"'
@@ -26,7 +28,9 @@ def table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
     """The card without its form: model, contract, proof."""
-    facts = f"{model.estimator} · {task(model.contract)} · {storage(model.storage)}"
+    facts = (
+        f"{model.estimator} · {task(model.contract)} · {storage(model.storage)} · {compiled(model.compiled)}"
+    )
     findings = "".join(
         f"<p>{escape(finding.message)} <span {QUIET}>{escape(finding.remedy)}</span></p>"
         for finding in model.findings
@@ -35,6 +39,28 @@ def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
         f"<div><p><b>{escape(model.tag)}</b><br><span {QUIET}>{escape(facts)}</span></p>{findings}"
         f"{contract_html(model.contract)}{_carried(model)}{replays_html(replays)}</div>"
     )
+
+
+def compiled(found: Compiled) -> str:
+    """What answers, how much faster it is and how that was proven; or why the native object does."""
+    if not found.form:
+        return _("native") + (f" ({found.reason})" if found.reason else "")
+    if not found.serves:
+        return _("native by choice; {form} is there", form=found.form)
+    if found.worst:
+        rows = _(
+            "{rows} rows of the sample and {edges} at its edges agree within {worst}",
+            rows=found.rows,
+            edges=found.edges,
+            worst=f"{found.worst:.1g}",
+        )
+    else:
+        rows = _(
+            "{rows} rows of the sample and {edges} at its edges agree to the last digit",
+            rows=found.rows,
+            edges=found.edges,
+        )
+    return f"{form(found.form, found.speedup)} ({found.form}; {rows})"
 
 
 def _carried(model: Model) -> str:
@@ -145,7 +171,10 @@ def prediction_html(prediction: Prediction) -> str:
 def server_html(server: Server) -> str:
     """Model, state and address of a service."""
     link = f'<a href="{escape(server.url)}">{escape(server.url)}</a>' if server.url else "–"
-    return f"<p>{state(server.state)} <b>{escape(server.model)}</b> · {link} <span {QUIET}>{escape(server.id)}</span></p>"
+    facts = " · ".join(
+        [server.id, form(server.form, server.speedup), *([size(server.memory)] if server.memory else [])]
+    )
+    return f"<p>{state(server.state)} <b>{escape(server.model)}</b> · {link} <span {QUIET}>{escape(facts)}</span></p>"
 
 
 def state(name: str) -> str:
@@ -179,6 +208,8 @@ def seen(field: Field) -> str:
     if field.categories is not None:
         more = len(field.categories) - 8
         return ", ".join(str(entry) for entry in field.categories[:8]) + (f" … (+{more})" if more > 0 else "")
+    if field.kind == "image":
+        return seen_image(field.to_json())
     if field.minimum is not None:
         return f"{field.minimum} … {field.maximum}"
     return "–"

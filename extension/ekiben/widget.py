@@ -1,14 +1,15 @@
 """The card as a notebook widget, over anywidget: JupyterLab, Notebook 7, VS Code, Colab, Voilà.
 
 The trait ``card`` is CardData as JSON. The front sends ``{"id", "verb", "rows"?, "language"?}`` with
-the verbs ``try``, ``serve``, ``stop`` and ``refresh``; the reply is ``{"id", "ok": true, "data"}`` or
-``{"id", "ok": false, "error": EkibenError.to_json()}``. After every verb but ``try`` the trait is
-renewed before the reply goes out.
+the verbs ``try``, ``serve``, ``stop``, ``refresh``, ``watch`` and ``foresee``; the reply is ``{"id", "ok": true,
+"data"}`` or ``{"id", "ok": false, "error": EkibenError.to_json()}``. After every verb that changes something the
+trait is renewed before the reply goes out. ``foresee`` asks a registry and an index, so a thread does it.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ekiben.box import Box
 
 STATIC = Path(__file__).parent / "static"
+#: Verbs that change nothing, and those that take seconds.
+_LOOKING = ("try", "watch", "foresee")
+_ASIDE = ("foresee",)
 
 
 class CardWidget(anywidget.AnyWidget):
@@ -44,17 +48,26 @@ class CardWidget(anywidget.AnyWidget):
             "serve": lambda message: box.serve().record.to_json(),
             "stop": lambda message: _stop(box),
             "refresh": lambda message: None,
+            "watch": lambda message: box.watch(),
+            "foresee": lambda message: box.predict_size().to_json(),
         }
         super().__init__(_esm=_static("widget.js"), _css=_static("widget.css"), card=_card(box), **traits)
         self.on_msg(self._answer)
 
     def _answer(self, widget: object, message: dict[str, Any], buffers: object) -> None:
-        """Carries out one verb and sends the reply; nothing is raised into the kernel's message loop."""
+        """Carries out one verb; the kernel's message loop does not wait for one that takes long."""
+        if message.get("verb") in _ASIDE:
+            threading.Thread(target=self._do, args=(message,), daemon=True).start()
+        else:
+            self._do(message)
+
+    def _do(self, message: dict[str, Any]) -> None:
+        """Carries out one verb and sends the reply; nothing is raised."""
         with words.speaking(message.get("language")):
             try:
                 verb = self._verbs[message["verb"]]
                 data = verb(message)
-                if message["verb"] != "try":
+                if message["verb"] not in _LOOKING:
                     self.card = _card(self._box)
                 reply = {"ok": True, "data": data}
             except EkibenError as error:

@@ -1,6 +1,9 @@
 """Runs every comparison of this folder: ours and its peers in one run, reported as ratios.
 
 ``make bench`` runs all; ``make bench BENCH_ARGS="import --repeats 9 --json"`` one of them, as JSON.
+``make bench BENCH_ARGS="serving …"`` is the service beside the field's servers (``serving/cli.py``), with
+flags of its own; ``make bench`` alone takes its ``--medium`` run. ``images`` is the images beside
+``bentoml containerize`` (``images/cli.py``) in the same way.
 
 A comparison is a module ``bench_<name>.py`` with ``TITLE``, ``UNIT`` and ``CASES``: a dict from a name to
 a function that does the work once and gives the measured number. The first case is ours. Cases take
@@ -20,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+SERVING = "serving"
 
 
 def found() -> dict[str, ModuleType]:
@@ -27,6 +31,18 @@ def found() -> dict[str, ModuleType]:
     sys.path.insert(0, str(HERE))
     names = sorted(path.stem for path in HERE.glob("bench_*.py"))
     return {name.removeprefix("bench_"): importlib.import_module(name) for name in names}
+
+
+def serving(arguments: Sequence[str]) -> int:
+    """The comparison of whole servers; its exit status."""
+    status: int = importlib.import_module("serving.cli").main(arguments)
+    return status
+
+
+def images(arguments: Sequence[str]) -> int:
+    """The comparison of images; its exit status."""
+    status: int = importlib.import_module("images.cli").main(arguments)
+    return status
 
 
 def measure(comparison: ModuleType, repeats: int) -> dict[str, Any]:
@@ -56,14 +72,19 @@ def show(result: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what was asked for and prints it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     comparisons = found()
+    if given[:1] == [SERVING]:
+        sys.exit(serving(given[1:]))
+    if given[:1] == ["images"]:
+        sys.exit(images(given[1:]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(comparisons)}; all by default"
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    asked = parser.parse_args(given)
     if unknown := set(asked.names) - comparisons.keys():
         parser.error(f"no comparison is called {', '.join(sorted(unknown))}")
     results = [measure(comparisons[name], asked.repeats) for name in asked.names or comparisons]
@@ -72,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     for result in results:
         show(result)
+    if not asked.names:
+        sys.exit(serving(["--medium"]) or images([]))
 
 
 if __name__ == "__main__":

@@ -195,9 +195,16 @@ def test_doctor() -> None:
 
 
 def test_build_without_an_engine(iris_box: Box) -> None:
-    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:1", PATH="/nonexistent")
+    nowhere = {"PATH": "/nonexistent", "EKIBEN_BASE_IMAGE": "127.0.0.1:9/python:3"}
+    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:1", **nowhere)
     assert done.returncode == 3 and "→" in done.stderr
     assert ekiben("build", iris_box.model.tag, "-t", "Wrong Name").returncode == 2
+    nameless = ekiben("build", iris_box.model.tag)
+    assert nameless.returncode == 2 and "An image needs a name" in nameless.stderr
+    told = ekiben("build", iris_box.model.tag, "--json")
+    assert told.returncode == 2 and json.loads(told.stdout)["error"] == "An image needs a name: -t NAME:TAG"
+    weighed = ekiben("build", iris_box.model.tag, "--dry-run", "--base", "127.0.0.1:9/python:3")
+    assert weighed.returncode == 3 and "127.0.0.1:9 cannot be reached" in weighed.stderr
 
 
 def test_jobs_and_cancel() -> None:
@@ -231,7 +238,12 @@ def test_build_proves_an_image(iris_box: Box, container_rig: Rig) -> None:
     assert done.returncode == 0, done.stderr
     assert "faces-iris:proven" in done.stdout and "proven" in done.stdout
     steps = [line for line in done.stderr.splitlines() if line.startswith("[")]
-    assert len(steps) > 3 and steps[0].startswith("[1/")
+    assert len(steps) > 3
+    layers = [line for line in done.stderr.splitlines() if line.startswith("  ✓ ")]
+    assert any("Python packages" in line and " s · " in line for line in layers), done.stderr
+    # A step that is over at once may be passed by; none comes late.
+    numbers = [int(line[1 : line.index("/")]) for line in steps]
+    assert numbers == sorted(numbers)
     made = next(image for image in listed("images") if image["reference"] == "faces-iris:proven")
     assert made["replay"]["mismatches"] == [] and made["replay"]["station"] == "image"
     job = next(job for job in listed("jobs") if job["subject"] == "faces-iris:proven")

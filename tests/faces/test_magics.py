@@ -122,6 +122,7 @@ def test_lists(notebook: Notebook, wrapped: dict[str, Any]) -> None:
         ("wrap clf nobody", "NotFound", "nobody"),
         ("log nobody", "NotFound", "nobody"),
         ("build box Wrong:Name", "InvalidName", "Wrong"),
+        ("build box iris:1 --dry-run --base 127.0.0.1:9/python:3", "EngineMissing", "127.0.0.1:9"),
     ],
 )
 def test_errors_are_exceptions(notebook: Notebook, wrapped: Any, line: str, name: str, told: str) -> None:

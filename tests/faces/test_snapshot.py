@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import ekiben
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,14 @@ def test_the_parts_of_a_model(iris: pd.DataFrame) -> None:
     assert found["best"].part_of == "search"
     assert found["inner"].part_of in {"search", "best"}
     assert found["search"].part_of == "" and names(found["search"]) == ["X"]
+
+
+def test_a_model_that_is_wrapped_names_its_box(iris: pd.DataFrame, fitted: LogisticRegression) -> None:
+    table = iris.iloc[:, :4]
+    twin = LogisticRegression(max_iter=1000).fit(table, iris["target"])
+    namespace = {"clf": fitted, "twin": twin, "X": table}
+    namespace["box"] = ekiben.wrap(fitted, table, name="wrapped")
+    assert {model.name: model.box for model in snapshot(namespace).models} == {"clf": "box", "twin": ""}
 
 
 def test_problems_come_with_a_remedy(iris: pd.DataFrame, fitted: LogisticRegression) -> None:

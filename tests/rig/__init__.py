@@ -16,18 +16,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
 from rig import base
+from rig.registry import Registry
 
 PACKAGES = "apt-get update && apt-get install -y --no-install-recommends podman runc docker-registry"
 STOCK = f"docker.io/library/python:{base.MINOR}-slim"
@@ -40,6 +39,11 @@ class Rig:
     engine: str
     base: str
     env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> list[str]:
+        """The option with which it speaks to a registry of the tests, which has no TLS."""
+        return ["--tls-verify=false"] if self.engine == "podman" else []
 
     def run(self, *arguments: str) -> str:
         """The output of the engine's command."""
@@ -75,7 +79,14 @@ def container_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
             pytest.fail(reason)
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("rig")
-    registry = _Registry(folder)
+    with set_up(folder) as rig:
+        yield rig
+
+
+@contextmanager
+def set_up(folder: Path) -> Iterator[Rig]:
+    """A registry, a Podman with settings of its own and the base image in ``folder``, which is gone afterwards."""
+    registry = Registry(folder).start()
     try:
         rig = _own(folder, registry.address)
         with _environment({**rig.env, "EKIBEN_BASE_IMAGE": rig.base}):
@@ -121,43 +132,6 @@ def _machines_own() -> Rig | None:
             continue
         return Rig(engine, wanted)
     return None
-
-
-class _Registry:
-    """A registry on a free port of 127.0.0.1 that keeps its images in ``folder``."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{listener.getsockname()[1]}"
-        settings = folder / "registry.yml"
-        settings.write_text(
-            "version: 0.1\n"
-            "log: {level: warn}\n"
-            f"storage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
-            f"http: {{addr: '{self.address}'}}\n"
-        )
-        with open(folder / "registry.log", "wb") as log:
-            self.process = subprocess.Popen(
-                ["docker-registry", "serve", str(settings)], stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + 30
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError("the registry did not start:\n" + (folder / "registry.log").read_text())
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"http://{self.address}/v2/", timeout=2) as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
 
 
 def _own(folder: Path, registry: str) -> Rig:

@@ -54,10 +54,11 @@ PROGRAMS = (
     ),
     *("true", "uname", "wc"),
 )
-#: What wheels may be linked to on any Linux (manylinux), and the resolver of host names.
+#: What wheels may be linked to on any Linux (manylinux), and the resolver of host names. As in Python's
+#: slim image there is no libgomp, which some packages need all the same.
 LIBRARIES = (
     *("libc.so.6", "libm.so.6", "libdl.so.2", "librt.so.1", "libpthread.so.0", "libutil.so.1"),
-    *("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1", "libexpat.so.1"),
+    *("libstdc++.so.6", "libgcc_s.so.1", "libz.so.1", "libexpat.so.1"),
     *("libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2"),
 )
 LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3"}
@@ -105,9 +106,11 @@ def write(target: Path) -> None:
             root.text(f"etc/{name}", text)
         _programs(root)
         _python(root)
+        _archives(root)
         bundle = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
         if bundle:
             root.file(CERTIFICATES.lstrip("/"), Path(bundle).resolve())
+        _packages(root)
 
 
 class _Root:
@@ -116,6 +119,7 @@ class _Root:
     def __init__(self, archive: tarfile.TarFile) -> None:
         self.archive = archive
         self.seen: set[str] = set()
+        self.files: set[str] = set()
 
     def _add(self, info: tarfile.TarInfo, content: bytes = b"") -> None:
         if info.name in self.seen:
@@ -123,6 +127,7 @@ class _Root:
         self.seen.add(info.name)
         if info.isreg():
             info.size = len(content)
+            self.files.add(info.name)
         self.archive.addfile(info, io.BytesIO(content))
 
     def folder(self, path: str, mode: int = 0o755) -> None:
@@ -160,6 +165,38 @@ def _merged(path: str) -> str:
     """``lib/x`` is ``usr/lib/x``: the folders of the root are links."""
     head, _slash, rest = path.partition("/")
     return f"{LINKS[head]}/{rest}" if head in LINKS and rest else path
+
+
+def _archives(root: _Root) -> None:
+    """Where Debian's packages come from and who signs them, as this machine has it."""
+    root.folder("etc/apt")
+    root.folder("etc/apt/sources.list.d")
+    files = [Path("/etc/os-release"), Path("/etc/apt/sources.list")]
+    files += sorted(Path("/etc/apt/sources.list.d").glob("*"))
+    for file in files:
+        if file.is_file() and (file.name == "os-release" or "/debian" in file.read_text()):
+            root.file(str(file).lstrip("/"), file)
+    keyrings = [*Path("/usr/share/keyrings").glob("debian-*"), *Path("/etc/apt/trusted.gpg.d").glob("*")]
+    for file in sorted(keyrings):
+        root.file(str(file).lstrip("/"), file.resolve())
+
+
+def _packages(root: _Root) -> None:
+    """dpkg's list of the packages that the files above are from, where this machine has one."""
+    status, lists = Path("/var/lib/dpkg/status"), Path("/var/lib/dpkg/info")
+    if not status.is_file():
+        return
+    owners: dict[str, str] = {}
+    for listed in lists.glob("*.list"):
+        package = listed.stem.partition(":")[0]
+        for path in listed.read_text().split():
+            owners[_merged(path.lstrip("/"))] = package
+    wanted = {owners[path] for path in root.files if path in owners}
+    stanzas = status.read_text().split("\n\n")
+    kept = [stanza for stanza in stanzas if stanza.partition("\n")[0].removeprefix("Package: ") in wanted]
+    for folder in ("var/lib", "var/lib/dpkg"):
+        root.folder(folder)
+    root.text("var/lib/dpkg/status", "\n\n".join([*kept, ""]))
 
 
 def _programs(root: _Root) -> None:

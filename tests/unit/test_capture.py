@@ -28,7 +28,7 @@ def captured():
 
 def test_what_the_store_holds(captured):
     model, replay = captured
-    assert replay.passed and replay.rows == 48 and replay.worst == 0
+    assert replay.passed and replay.rows == 48 and replay.worst < 1e-15
     assert model == load_model("applicants") == load_model(model.tag)
     assert model.storage == "skops" and not model.findings
     assert model.estimator == "Pipeline(ColumnTransformer → LogisticRegression)"

@@ -76,6 +76,30 @@ def test_a_job_from_start_to_done(runtime: Path) -> None:
     assert list(runtime.iterdir()) == []
 
 
+def test_layers_that_are_done_are_listed(runtime: Path) -> None:
+    job = jobs.start(
+        "build",
+        "iris:1",
+        python("""
+            done = {"event": "layer", "name": "Python packages", "bytes": 61_000_000, "seconds": 12.3, "how": "made"}
+            print(json.dumps(done), flush=True)
+            print(json.dumps({"event": "step", "step": 1, "steps": 2, "message": "next"}), flush=True)
+            time.sleep(60)
+        """),
+    )
+    wait(lambda: jobs.find(job.id).step == 1)
+    (layer,) = jobs.find(job.id).layers
+    assert (layer.name, layer.bytes, layer.seconds, layer.how) == (
+        "Python packages",
+        61_000_000,
+        12.3,
+        "made",
+    )
+    assert "Python packages · 61.0 MB · 12.3 s · made" in job_html(jobs.find(job.id))
+    assert "Python packages: 61000000 bytes" in jobs.log(job.id)
+    jobs.cancel(job.id)
+
+
 def test_an_error_event_becomes_the_record(runtime: Path) -> None:
     told = {"event": "error", "error": "no base", "type": "BuildFailed", "where": "podman", "remedy": "pull"}
     job = jobs.start("build", "x", python(f"print(json.dumps({told!r})); sys.exit(1)"))

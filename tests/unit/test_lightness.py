@@ -43,3 +43,19 @@ def test_an_error_class_can_be_named_without_loading_anything() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_loading_a_scikit_learn_model_does_not_bring_pytorch_with_it() -> None:
+    code = (
+        "import sys; from ekiben.frameworks.sklearn_adapter import skops_io; skops_io();"
+        "print('torch' in sys.modules, len(sys.meta_path)); import torch; print(torch.ones(1).sum().item());"
+        "import sklearn.externals.array_api_compat.torch"
+    )
+    plain = subprocess.run(
+        [sys.executable, "-c", "import sys; print(len(sys.meta_path))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", plain.stdout.strip(), "1.0"]

@@ -58,9 +58,24 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     one = verb("build", "images", _("build a container image and prove it"))
-    one.add_argument("tag", metavar="TAG", help=tag)
-    one.add_argument("-t", "--reference", required=True, metavar="NAME:TAG", help=_("the image's reference"))
-    one.add_argument("--engine", help=_("the container engine; the first that works unless told"))
+    one.epilog = _(
+        "Exit status: 0 built and proven, 1 failed, 2 a wrong command line, 3 nothing here that builds, "
+        "4 built and not proven, 130 cancelled."
+    )
+    one.add_argument(
+        "tag",
+        metavar="TAG|NOTEBOOK",
+        help=_("a wrapped model, or a notebook (.ipynb) that is run and wraps one"),
+    )
+    one.add_argument("-t", "--reference", default="", metavar="NAME:TAG", help=_("the image's reference"))
+    one.add_argument(
+        "--dry-run",
+        action="store_true",
+        help=_("build nothing, tell what the image will weigh; -t is not needed"),
+    )
+    one.add_argument(
+        "--engine", help=_("the builder: oci, podman, docker, …; the first that works unless told")
+    )
     one.add_argument("--base", help=_("the base image"))
     one.add_argument(
         "--push", action="store_true", help=_("send the proven image to the registry in its reference")
@@ -70,9 +85,42 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help=_("without the proof in a fresh environment of the requirements"),
     )
-    one.add_argument("--events", action="store_true", help=_("print one JSON event a line"))
+    one.add_argument(
+        "--compiled-only",
+        action="store_true",
+        help=_("without what only the native object needs: small, and nothing to fall back on"),
+    )
+    one.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help=_("a parameter of the notebook; may be repeated"),
+    )
+    one.add_argument(
+        "--box", default="", metavar="NAME", help=_("which model, where the notebook wraps several")
+    )
+    one.add_argument(
+        "--json", "--events", dest="events", action="store_true", help=_("print one JSON event a line")
+    )
 
     verb("images", "images", _("list images"), listing=True)
+    named = _("an image's name, or its digest")
+    one = verb("save", "images", _("write an image to this disk"))
+    one.add_argument("image", metavar="IMAGE", help=named)
+    one.add_argument(
+        "path", metavar="PATH", help=_("NAME.tar for docker load and podman load, else an OCI layout folder")
+    )
+    one = verb("load", "images", _("put an image into the local engine"))
+    one.add_argument("image", metavar="IMAGE", help=named)
+    one = verb("push", "images", _("send a proven image to a registry"))
+    one.add_argument("image", metavar="IMAGE", help=named)
+    own = _("HOST/NAME:TAG, its own name unless told")
+    one.add_argument("reference", metavar="REFERENCE", nargs="?", default="", help=own)
+    one = verb("remove", "images", _("remove an image"))
+    one.add_argument("image", metavar="IMAGE", help=named)
     verb("jobs", "images", _("list jobs"), listing=True)
     one = verb("cancel", "images", _("cancel a job, or dismiss one that ended"))
     one.add_argument("id", metavar="ID", help=_("the job's id"))

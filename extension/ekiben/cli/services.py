@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ekiben import desk, jobs, listings, service
-from ekiben.cli.terminal import note, show
+from ekiben.cli.terminal import interrupt, note, show
 from ekiben.errors import InvalidRows, NotFound, ServiceFailed
 from ekiben.paths import alive
 from ekiben.words import _
@@ -28,7 +28,7 @@ def serve(options: argparse.Namespace) -> int:
     box = open_box(options.tag)
     note(_("Starting {tag} …", tag=box.model.tag))
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     # An interruption while it starts is undone by ``serve`` itself.
     server = box.serve(timeout=options.timeout)
     try:
@@ -81,10 +81,6 @@ def predict(options: argparse.Namespace) -> int:
         answer = server.predict(rows)
     print(json.dumps(_answer(answer), ensure_ascii=False, indent=2))
     return 0
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _watch(server: RunningServer) -> None:

@@ -6,8 +6,9 @@ import shutil
 import sys
 
 from ekiben.errors import EkibenError, InvalidRows
+from ekiben.jobs_view import layer_line
 from ekiben.listings import Listing, cut
-from ekiben.records import Job
+from ekiben.records import Job, LayerStep
 from ekiben.words import _
 
 _SHOWN = 10  # problems printed of one error
@@ -22,6 +23,16 @@ def show(listing: Listing, as_json: bool) -> int:
 def note(text: str) -> None:
     """A line beside the answer."""
     print(text, file=sys.stderr, flush=True)
+
+
+def interrupt(number: int, frame: object) -> None:
+    """A signal's handler: a request to end is an interruption as Ctrl-C is."""
+    raise KeyboardInterrupt
+
+
+def layer_done(layer: LayerStep) -> None:
+    """A line that stays, above the one that is being written over."""
+    note(("\r\033[K" if sys.stderr.isatty() else "") + f"  {layer_line(layer)}")
 
 
 def complain(error: EkibenError) -> None:
@@ -46,9 +57,15 @@ class Steps:
     def __init__(self) -> None:
         self._over = sys.stderr.isatty()
         self._last = ""
+        self._layers = 0
 
     def show(self, job: Job) -> None:
         """Tells where ``job`` is, when that has changed."""
+        for layer in job.layers[self._layers :]:
+            self.close()
+            self._last = ""
+            note(f"  {layer_line(layer)}")
+        self._layers = len(job.layers)
         if not job.steps:
             return
         text = f"[{job.step}/{job.steps}] {job.message}"

@@ -6,10 +6,12 @@
 ``GET    ekiben/services/ID/log?tail=N``    ``{"log": text}``, the last N lines
 ``POST   ekiben/services/ID/predict``       the service's own status and body
 ``GET    ekiben/services/ID/contract``      the service's Contract
+``GET    ekiben/services/ID/watch``         what the service counted, and its drift by field
 ``GET    ekiben/jobs``                      ``{"jobs": [Job]}``
 ``DELETE ekiben/jobs/ID``                   the Job: cancelled, or dismissed when it had ended
 ``GET    ekiben/jobs/ID/log?tail=N``        ``{"log": text}``
 ``GET    ekiben/images``                    ``{"images": [Image]}``
+``DELETE ekiben/images?reference=NAME``     the Image, which is removed
 ==========================================  =====================================================
 
 All under the server's base URL and behind its authentication, authorization (resource ``ekiben``)

@@ -71,6 +71,17 @@ class ServiceContract(EkibenHandler):
         self.finish(body)
 
 
+class ServiceWatch(Polled):
+    """``ekiben/services/ID/watch``"""
+
+    @guarded
+    async def get(self, identity: str) -> None:
+        server = await to_thread(desk.exactly, identity)
+        status, body = await ask(server.url, "/watch")
+        self.set_status(status)
+        self.finish(body)
+
+
 class Jobs(Polled):
     """``ekiben/jobs``"""
 
@@ -102,6 +113,12 @@ class Images(Polled):
     async def get(self) -> None:
         self.reply({"images": [made.to_json() for made in await to_thread(image.images)]})
 
+    @guarded
+    async def delete(self) -> None:
+        found = await to_thread(image.find, self.get_query_argument("reference"))
+        await to_thread(found.remove)
+        self.reply(found.record.to_json())
+
 
 _ID = r"([A-Za-z0-9][A-Za-z0-9_.-]*)"
 
@@ -111,6 +128,7 @@ ROUTES: list[tuple[str, type[EkibenHandler]]] = [
     (rf"services/{_ID}/log", ServiceLog),
     (rf"services/{_ID}/predict", ServicePredict),
     (rf"services/{_ID}/contract", ServiceContract),
+    (rf"services/{_ID}/watch", ServiceWatch),
     ("jobs", Jobs),
     (rf"jobs/{_ID}", OneJob),
     (rf"jobs/{_ID}/log", JobLog),

@@ -1,7 +1,7 @@
 """Brings a question of the page to a service and its answer back.
 
-Only the body and the language go on, no cookie and no header: the Jupyter token never reaches a
-service.
+Only the body, the language and the service's own key go on, no cookie and no other header: the Jupyter
+token never reaches a service.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from ekiben.errors import ServiceFailed
-from ekiben.words import _, language
+from ekiben.http import asking
+from ekiben.words import _
 
 MAX_BODY = 16 * 1024 * 1024  # bytes; a form sends kilobytes, a pasted table a few megabytes
 SECONDS = 30.0
@@ -25,7 +26,7 @@ async def ask(url: str, path: str, body: bytes | None = None) -> tuple[int, byte
         url.rstrip("/") + path,
         method="GET" if body is None else "POST",
         body=body,
-        headers={"Content-Type": "application/json", "Accept-Language": language().replace("_", "-")},
+        headers=asking(),
         connect_timeout=5.0,
         request_timeout=SECONDS,
         follow_redirects=False,

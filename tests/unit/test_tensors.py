@@ -1,0 +1,73 @@
+"""Tensors of images: a file travels as bytes, an array as it is."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy
+import pytest
+from ekiben.contract import infer
+from ekiben.protocols import Description
+from ekiben.runtime.contract import check
+from ekiben.runtime.images import encoded
+from ekiben.runtime.problems import InvalidRows
+from ekiben.runtime.protocols.described import inputs
+from ekiben.runtime.protocols.tensor_rows import given
+from ekiben.runtime.protocols.tensors import Tensor
+from PIL import Image
+
+
+def noise(seed: int) -> numpy.ndarray:
+    return numpy.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype="uint8")
+
+
+def agreed(sample: object) -> dict:
+    about = Description("look", "prediction", True)
+    return infer(sample, lambda data: {"predictions": [0.0] * len(data)}, about).to_json()
+
+
+def test_files_travel_as_bytes_or_as_base64() -> None:
+    contract = agreed([Image.fromarray(noise(seed)) for seed in range(3)])
+    assert [(entry.datatype, entry.shape) for entry in inputs(contract)] == [("BYTES", (-1,))]
+    file = encoded(Image.fromarray(noise(9)))
+    raw = base64.b64decode(file["b64"])
+    for flat in ([raw], [memoryview(raw)], [file["b64"]]):
+        tensor = Tensor("image", "BYTES", (1,), flat, "$.inputs[0]")
+        assert given(contract, [tensor]).rows == [file]
+    wanted = r"\$.inputs\[0\].datatype: The datatype FP32 cannot carry"
+    with pytest.raises(InvalidRows, match=wanted):
+        given(contract, [Tensor("image", "FP32", (1,), [1.0], "$.inputs[0]")])
+
+
+def test_arrays_travel_as_they_are() -> None:
+    contract = agreed(numpy.stack([noise(seed) for seed in range(3)]))
+    tensor = Tensor("x", "UINT8", (1, 4, 5, 3), noise(9).ravel(), "$.inputs[0]")
+    rows = given(contract, [tensor]).rows or []
+    assert (check(contract, rows)[0][0][0] == noise(9)).all()
+
+
+def test_numbers_of_examples_are_what_their_32_bits_stand_for():
+    from ekiben.runtime.protocols import features, messages
+    from ekiben.runtime.protocols.protobuf import read, write
+
+    fields = [
+        {"name": "age", "kind": "integer", "nullable": True},
+        {"name": "size", "kind": "number", "nullable": False},
+        {"name": "member", "kind": "boolean", "nullable": False},
+    ]
+    feature = {
+        "size": {"float_list": {"value": numpy.array([5.1], "f4")}},
+        "member": {"int64_list": {"value": [1]}},
+    }
+    example = {"features": {"feature": feature}}
+    packed = write(messages.INPUT, {"example_list": {"examples": [example]}})
+    contract = {"input": "table", "inputs": fields}
+    assert features.rows(contract, read(messages.INPUT, packed)) == [
+        {"age": None, "size": 5.1, "member": True}
+    ]
+    context = {"features": {"feature": {"age": {"int64_list": {"value": [30]}}}}}
+    packed = write(messages.INPUT, {"with_context": {"examples": [example], "context": context}})
+    assert features.rows(contract, read(messages.INPUT, packed))[0]["age"] == 30
+    found = [features._float(value) for value in (None, 1e300, -1e300, 3.4e38)]
+    assert str(found[0]) == "nan" and found[1:] == [float("inf"), float("-inf"), 3.4e38]
+    assert len(write(messages.CLASS, {"label": "a", "score": found[1]})) == 8
