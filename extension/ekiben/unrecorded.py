@@ -12,7 +12,7 @@ import ast
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from ekiben.candidates import Named, name_of, targets, transformers, variables
@@ -264,13 +264,20 @@ def _used(model: Any, namespace: Mapping[str, Any]) -> set[int]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        code = getattr(value, "__code__", None)
+        if isinstance(value, ModuleType):
+            continue  # what the code takes of it was named with it
+        code = _attribute(value, "__code__")
         if isinstance(code, CodeType):
-            waiting.extend(namespace[word] for word in _words(code) if word in namespace)
+            words = _words(code)
+            named = [namespace[word] for word in words if word in namespace]
+            waiting.extend(named)
+            for module in named:
+                if isinstance(module, ModuleType):
+                    waiting.extend(vars(module)[word] for word in words if word in vars(module))
             waiting.extend(cell.cell_contents for cell in value.__closure__ or () if _full(cell))
-        for inner in (getattr(value, "func", None), getattr(value, "__self__", None)):
+        for inner in (_attribute(value, "func"), _attribute(value, "__self__")):
             waiting.extend([inner] if inner is not None and code is None else [])
-        held = getattr(value, "__dict__", None)
+        held = _attribute(value, "__dict__")
         if isinstance(held, dict) and not isinstance(value, type):
             waiting.extend(held.values())
         if isinstance(value, (list, tuple)):
@@ -280,6 +287,14 @@ def _used(model: Any, namespace: Mapping[str, Any]) -> set[int]:
         for kind in type(value).__mro__[:-1] if type(value).__module__ == "__main__" else ():
             waiting.extend(entry for entry in vars(kind).values() if hasattr(entry, "__code__"))
     return seen
+
+
+def _attribute(value: Any, name: str) -> Any:
+    """An attribute of whatever lies in the kernel: ``ctypes.cdll`` opens a library of that name when asked."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 - anything may be raised by somebody's __getattr__
+        return None
 
 
 def _words(code: Any) -> set[str]:

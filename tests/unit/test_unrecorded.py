@@ -151,3 +151,30 @@ def test_the_width_of_a_first_layer_is_known() -> None:
     inner = torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU())
     models = (torch.nn.Linear(3, 1), torch.nn.Sequential(inner, torch.nn.Linear(4, 1)), torch.nn.ReLU())
     assert [taken.describe(model).width for model in models] == [3, 5, None]
+
+
+def test_a_function_may_name_what_cannot_be_asked() -> None:
+    """``ctypes.cdll`` opens a library for each attribute one asks of it; TensorFlow's modules hold one."""
+    import ctypes
+
+    def predict(rows: Any) -> Any:
+        return learned.predict(rows) if libraries else None
+
+    learned = LogisticRegression().fit(X_scaled, y)
+    libraries = ctypes.cdll
+    with pytest.raises(SampleMismatch, match="scaler"):
+        looked(predict, X, scaler=scaler, y=y)
+
+
+def test_a_module_lends_what_the_function_names_of_it() -> None:
+    """The scaler of ``prep.scaler`` is used, not forgotten; another one in the same module is not."""
+    import types
+
+    prep = types.ModuleType("prep")
+    vars(prep).update(scaler=scaler, model=LogisticRegression().fit(X_scaled, y))
+    names = {"prep": prep}
+    exec("def predict(rows):\n    return prep.model.predict(prep.scaler.transform(rows))", names)
+    assert looked(names["predict"], X, **names, scaler=scaler, y=y) == ()
+    exec("def predict(rows):\n    return prep.model.predict(rows)", names)
+    with pytest.raises(SampleMismatch, match="scaler"):
+        looked(names["predict"], X, **names, scaler=scaler, y=y)
