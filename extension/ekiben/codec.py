@@ -45,6 +45,9 @@ def _decode(kind: Any, data: Any) -> Any:
     if origin is tuple:
         item = typing.get_args(kind)[0]
         return tuple(_decode(item, entry) for entry in data)
+    if origin is dict and isinstance(data, Mapping):
+        item = typing.get_args(kind)[1]
+        return {key: _decode(item, entry) for key, entry in data.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
         known = {f.name: hints[f.name] for f in dataclasses.fields(kind)}

@@ -11,11 +11,16 @@ from ekiben.errors import UnsupportedSample
 from ekiben.fields import sample_fields, to_wire
 from ekiben.golden import choose
 from ekiben.protocols import Description
-from ekiben.records import Contract, Field, Golden, Input, Kind, Tolerance, Unseen
+from ekiben.records import Contract, Field, Golden, Input, Kind, Scale, Tolerance, Unseen
 from ekiben.runtime.predictor import plain
+from ekiben.runtime.tolerance import scale_of
 from ekiben.words import _
 
 Call = Callable[[Any], dict[str, Any]]
+#: Dtypes of answers that carry fewer digits than the contract's strict tolerance asks for.
+NARROW = ("float32", "float16")
+#: Tasks whose predictions are labels, which are equal or wrong.
+LABELS = ("classification", "clustering", "outlier detection")
 
 
 def infer(
@@ -64,7 +69,7 @@ def infer(
         dtype=dtype,
         unseen=unseen,
         outside=outside,
-        tolerance=_tolerance(dtype, live),
+        tolerance=_tolerance(dtype, live, answers, about.task),
     )
 
 
@@ -116,9 +121,15 @@ def _output(name: str, values: list[Any], classes: tuple[Any, ...] | None) -> Fi
     return Field(name=name, dtype=dtype, kind=kind, shape=shape)
 
 
-def _tolerance(dtype: str, answers: dict[str, Any]) -> Tolerance:
-    """Wider for 32-bit numbers: their last digit is near 1e-7 of the value."""
-    narrow = [dtype, *(str(getattr(values, "dtype", "")) for values in answers.values())]
-    if any(name in ("float32", "float16") for name in narrow):
-        return Tolerance(relative=1e-5, absolute=1e-7)
-    return Tolerance()
+def _tolerance(dtype: str, live: dict[str, Any], answers: dict[str, Any], task: str) -> Tolerance:
+    """Wider for 32-bit numbers: their last digit is near 1e-7 of the value.
+
+    Where the answers themselves are such, they have a scale too; labels and probabilities never do.
+    """
+    kinds = {name: str(getattr(values, "dtype", "")) for name, values in live.items()}
+    if not any(kind in NARROW for kind in (dtype, *kinds.values())):
+        return Tolerance()
+    exact = {"probabilities", *(("predictions",) if task in LABELS else ())}
+    found = {name: scale_of(answers[name]) for name in kinds if kinds[name] in NARROW and name not in exact}
+    scales = {name: Scale(tuple(scale["sizes"]), scale["least"]) for name, scale in found.items() if scale}
+    return Tolerance(relative=1e-5, absolute=1e-7, scales=scales)

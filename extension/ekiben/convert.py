@@ -23,6 +23,7 @@ from typing import Any
 
 from ekiben import form_code
 from ekiben.canonical import canonical, rows_of
+from ekiben.contract import LABELS
 from ekiben.edges import edge_rows
 from ekiben.errors import EkibenError, NotConverted, NotFound
 from ekiben.fields import to_wire
@@ -32,6 +33,7 @@ from ekiben.records import Attempt, Compiled, Contract, Timing
 from ekiben.registry import converters
 from ekiben.runtime.contract import check
 from ekiben.runtime.predictor import assemble, tupled
+from ekiben.runtime.tolerance import allowed, floors
 from ekiben.words import _
 
 #: Rows of the sample that are compared at most, and numbers in them.
@@ -312,7 +314,7 @@ class Proof:
                 _("It answers otherwise: {what}", what=", ".join(sorted(set(wanted) ^ set(got))))
             )
         worst = 0.0
-        labels = self.contract.task in ("classification", "clustering", "outlier detection")
+        labels = self.contract.task in LABELS
         for name, native in wanted.items():
             a, b = numpy.asarray(native), numpy.asarray(got[name])
             same = a.shape == b.shape
@@ -321,8 +323,7 @@ class Proof:
                 with numpy.errstate(invalid="ignore", over="ignore"):
                     equal = (x == y) | (numpy.isnan(x) & numpy.isnan(y))
                     apart = numpy.where(equal, 0.0, numpy.abs(x - y))
-                    tolerance = self.contract.tolerance
-                    near = apart <= tolerance.absolute + tolerance.relative * numpy.abs(x)
+                    near = apart <= allowed(self.json["tolerance"], self._sizes(name, x))
                 agree = equal if name == "predictions" and labels else equal | near
                 worst = max(worst, float(numpy.nan_to_num(apart, nan=math.inf).max(initial=0.0)))
             else:
@@ -339,6 +340,18 @@ class Proof:
                     )
                 )
         return worst
+
+    def _sizes(self, name: str, native: Any) -> Any:
+        """What the native answers (n × …) of one output count with, each."""
+        import numpy
+
+        own = numpy.abs(native)
+        if name not in self.contract.tolerance.scales:
+            return own
+        least = numpy.array([floors(self.json["tolerance"], name, row) for row in native.tolist()])
+        if native.ndim == 1:
+            return numpy.maximum(own, least[:, 0])
+        return numpy.maximum(own, least.reshape(len(least), *[1] * (native.ndim - 2), -1))
 
     def time(self, run: Run, count: int) -> Timing:
         """Microseconds of one call with ``count`` rows, both ways: medians of calls in turn."""

@@ -2,7 +2,8 @@
 
 ``FORMAT`` numbers every file that is kept. Upgrade manual:
 
-* 1 – the first format.
+* 1 – the first format. ``Tolerance.scales`` came later: where it is not there, no output has one, and
+  every number counts by itself, as it did.
 
 ``src/wire.ts`` is generated from this module (``extension/generate_wire.py``); a test fails when
 it is stale.
@@ -89,11 +90,27 @@ class Field(Record):
 
 
 @dataclass(frozen=True)
+class Scale(Record):
+    """How large an output's numbers are: by position on the last axis, and the least length of a row.
+
+    Both are seen in the golden answers; ``runtime/tolerance.py`` says how they count.
+    """
+
+    sizes: tuple[float, ...]
+    least: float
+
+
+@dataclass(frozen=True)
 class Tolerance(Record):
-    """Numbers agree when ``|a - b| <= absolute + relative * |b|``; everything else when equal."""
+    """Numbers agree when ``|a - b| <= absolute + relative * size``; everything else when equal.
+
+    ``size`` is ``|b|``. Outputs of 32-bit numbers are in ``scales`` by name: there a number counts at
+    least with what its position and its row are used to, for that is what it was rounded with.
+    """
 
     relative: float = 1e-6
     absolute: float = 1e-9
+    scales: dict[str, Scale] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

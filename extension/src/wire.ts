@@ -138,10 +138,26 @@ export interface Field {
   readonly modes: readonly string[];
 }
 
-/** Numbers agree when `|a - b| <= absolute + relative * |b|`; everything else when equal. */
+/**
+ * How large an output's numbers are: by position on the last axis, and the least length of a row.
+ *
+ * Both are seen in the golden answers; `runtime/tolerance.py` says how they count.
+ */
+export interface Scale {
+  readonly sizes: readonly number[];
+  readonly least: number;
+}
+
+/**
+ * Numbers agree when `|a - b| <= absolute + relative * size`; everything else when equal.
+ *
+ * `size` is `|b|`. Outputs of 32-bit numbers are in `scales` by name: there a number counts at
+ * least with what its position and its row are used to, for that is what it was rounded with.
+ */
 export interface Tolerance {
   readonly relative: number;
   readonly absolute: number;
+  readonly scales: Readonly<Record<string, Scale>>;
 }
 
 /**

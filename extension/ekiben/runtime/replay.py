@@ -20,16 +20,18 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     __package__ = "runtime"
 
+from .tolerance import allowed, floors
+
 Answers = dict[str, Any]
 
 
 def compare(
-    golden: dict[str, Any], got: Answers, tolerance: dict[str, float]
+    golden: dict[str, Any], got: Answers, tolerance: dict[str, Any]
 ) -> tuple[float, list[dict[str, Any]]]:
     """The worst difference and the rows that differ (``row``, ``output``, ``sent``, ``expected``, ``got``).
 
-    Numbers agree when ``|a - b| <= absolute + relative * |b|``; everything else when it is equal, and
-    an output that the notebook gave must be there with one entry a row.
+    Numbers agree as ``tolerance.py`` says; everything else when it is equal, and an output that the
+    notebook gave must be there with one entry a row.
     """
     worst = 0.0
     differing: list[dict[str, Any]] = []
@@ -38,7 +40,7 @@ def compare(
         if not isinstance(answers, list) or len(answers) != len(expected):
             answers = [None] * len(expected)
         for index, (wanted, found) in enumerate(zip(expected, answers, strict=True)):
-            agrees, difference = _agree(wanted, found, tolerance)
+            agrees, difference = _agree(wanted, found, tolerance, floors(tolerance, output, wanted))
             if difference is not None:
                 worst = max(worst, difference)
             if not agrees:
@@ -55,16 +57,21 @@ def compare(
     return worst, differing
 
 
-def _agree(wanted: Any, found: Any, tolerance: dict[str, float]) -> tuple[bool, float | None]:
+def _agree(
+    wanted: Any, found: Any, tolerance: dict[str, Any], least: list[float], place: int = 0
+) -> tuple[bool, float | None]:
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        pairs = [_agree(a, b, tolerance) for a, b in zip(wanted, found, strict=True)]
+        pairs = [
+            _agree(a, b, tolerance, least, at) for at, (a, b) in enumerate(zip(wanted, found, strict=True))
+        ]
         differences = [difference for _, difference in pairs if difference is not None]
         return all(agrees for agrees, _ in pairs), max(differences, default=None)
     if _is_number(wanted) and _is_number(found):
         if wanted == found:
             return True, 0.0
         difference = abs(wanted - found)
-        return difference <= tolerance["absolute"] + tolerance["relative"] * abs(wanted), float(difference)
+        size = max(abs(wanted), least[place % len(least)])
+        return difference <= allowed(tolerance, size), float(difference)
     return type(wanted) is type(found) and wanted == found, None
 
 

@@ -20,7 +20,11 @@ export function proofTab(contract: Contract, replays: readonly Replay[], compile
       t('Numbers agree within {relative} of the value plus {absolute}.', {
         relative: text(tolerance.relative),
         absolute: text(tolerance.absolute)
-      })
+      }),
+      Object.keys(tolerance.scales ?? {}).length > 0 &&
+        ` ${t('Those of {outputs} have 32 bits and count with the size of their row, whose rounding they carry.', {
+          outputs: Object.keys(tolerance.scales ?? {}).join(', ')
+        })}`
     ),
     replays.length === 0
       ? h('p', { class: 'ek-empty' }, t('Nothing was replayed yet.'))
