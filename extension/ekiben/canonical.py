@@ -26,10 +26,12 @@ def canonical(sample: Any) -> tuple[Input, Any]:
     """The form of ``sample`` and the data in that form, n ≥ 1 rows.
 
     Raises:
-        UnsupportedSample: it has no such form, or no rows.
+        UnsupportedSample: it has no such form, no rows, or columns whose names are not text or not unique.
         MissingDependency: a polars or pyarrow table without narwhals.
     """
     form, data = _form(sample)
+    if form == "table":
+        _check_names(list(data.columns))
     if len(data) == 0:
         raise UnsupportedSample(
             _("The sample has no rows."), remedy=_("Pass the rows you trained on; a few hundred are plenty.")
@@ -47,6 +49,30 @@ def rows_of(data: Any, chosen: list[int]) -> Any:
     if isinstance(data, list):
         return [data[index] for index in chosen]
     return data.iloc[chosen] if hasattr(data, "iloc") else data[chosen]
+
+
+def _check_names(names: list[Any]) -> None:
+    seen: set[str] = set()
+    for position, name in enumerate(names):
+        if not isinstance(name, str):
+            join = (
+                '"_".join(map(str, name)) for name in X.columns'
+                if isinstance(name, tuple)
+                else "str(name) for name in X.columns"
+            )
+            advice = _("Name them with text, X.columns = [{names}], or pass X.to_numpy().", names=join)
+            raise UnsupportedSample(
+                _("The column's name {name} is not text.", name=repr(name)),
+                where=f"sample.columns[{position}]",
+                remedy=advice,
+            )
+        if name in seen:
+            raise UnsupportedSample(
+                _("Two columns are called {name}.", name=repr(name)),
+                where=f"sample.columns[{position}]",
+                remedy=_("Give each column a name of its own."),
+            )
+        seen.add(name)
 
 
 def _form(sample: Any) -> tuple[Input, Any]:

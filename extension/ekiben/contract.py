@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,7 @@ def infer(
                 ),
                 remedy=_("ekiben needs one answer a row."),
             )
+        _check_answers(name, values)
     dtype = str(data.dtype) if hasattr(data, "dtype") else ""
     return Contract(
         input=form,
@@ -71,6 +73,19 @@ def infer(
         outside=outside,
         tolerance=_tolerance(dtype, live, answers, about.task),
     )
+
+
+def _check_answers(name: str, values: list[Any]) -> None:
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError) as error:
+        odd = next(
+            (value for value in values if not isinstance(value, (str, int, float, list, dict))), values[0]
+        )
+        raise UnsupportedSample(
+            _("The model's {name} have no form in JSON: {type}.", name=name, type=type(odd).__name__),
+            remedy=_("Let it answer numbers, text, booleans, lists or dicts of them."),
+        ) from error
 
 
 def _check_fit(data: Any, form: Input, about: Description) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -58,23 +59,9 @@ def frame_fields(frame: Any) -> tuple[Field, ...]:
     """One Field a column of a DataFrame, in its order.
 
     Raises:
-        UnsupportedSample: a column's name is not text or is not unique, or its values cannot travel.
+        UnsupportedSample: a column's values cannot travel.
     """
-    names = list(frame.columns)
-    for position, name in enumerate(names):
-        if not isinstance(name, str):
-            raise UnsupportedSample(
-                _("The column's name {name} is not text.", name=repr(name)),
-                where=f"sample.columns[{position}]",
-                remedy=_("Fit on named columns: X.columns = X.columns.astype(str), or pass an array."),
-            )
-        if names.index(name) != position:
-            raise UnsupportedSample(
-                _("Two columns are called {name}.", name=repr(name)),
-                where=f"sample.columns[{position}]",
-                remedy=_("Give each column a name of its own."),
-            )
-    return tuple(_column_field(name, frame[name]) for name in names)
+    return tuple(_column_field(name, frame[name]) for name in frame.columns)
 
 
 def array_fields(array: Any, columns: tuple[str, ...] | None = None) -> tuple[Field, ...]:
@@ -96,6 +83,10 @@ def _column_field(name: str, column: Any) -> Field:
     family = getattr(column.dtype, "kind", "O")
     if dtype == "category":
         known = tuple(plain(column.cat.categories.tolist()))
+        others = sorted({type(value).__name__ for value in known} - {"str", "int", "float", "bool"})
+        if others:
+            told = _("The categories are {types}, which have no form in JSON.", types=", ".join(others))
+            raise _homeless(name, others[0].lower(), told)
         counts = column.value_counts(sort=False).reindex(column.cat.categories)
         return Field(
             name, dtype, "category", nullable=gaps, categories=known, all_categories=known,
@@ -111,7 +102,47 @@ def _column_field(name: str, column: Any) -> Field:
         present = column.dropna()
         ends = (present.min().isoformat(), present.max().isoformat()) if len(present) else (None, None)
         return Field(name, dtype, "datetime", nullable=gaps, minimum=ends[0], maximum=ends[1])
+    if dtype not in ("object", "str", "large_string") and not dtype.startswith(("string", "large_string")):
+        raise _homeless(
+            name,
+            re.split(r"\W", dtype)[0],
+            _("The column is {dtype}, which has no form in JSON.", dtype=dtype),
+        )
     return _text_field(name, column, dtype, gaps)
+
+
+#: What pandas calls it: the code that makes it something that travels. ``{x}`` is the column.
+_ADVICE = {
+    "timedelta64": "{x}.dt.total_seconds()",
+    "timedelta": "pandas.to_timedelta({x}).dt.total_seconds()",
+    "duration": "{x}.dt.total_seconds()",
+    "period": "{x}.dt.to_timestamp()",
+    "interval": "{x}.astype(str)",
+    "dictionary": "{x}.astype('category')",
+    "mixed-integer": "{x}.astype(str)",
+    "time": "{x}.astype(str)",
+    "date": "pandas.to_datetime({x})",
+    "datetime": "pandas.to_datetime({x})",
+    "datetime64": "pandas.to_datetime({x})",
+    "date32": "pandas.to_datetime({x})",
+    "decimal": "{x}.astype(float)",
+    "decimal128": "{x}.astype(float)",
+    "integer": "pandas.to_numeric({x})",
+    "floating": "pandas.to_numeric({x})",
+    "mixed-integer-float": "pandas.to_numeric({x})",
+}
+
+
+def _homeless(name: str, kind: str, told: str) -> UnsupportedSample:
+    """The error for a column whose values have no form in JSON."""
+    where = f"sample[{name!r}]"
+    code = _ADVICE.get(kind)
+    if code is None:
+        remedy = _("Make it one type before fit: numbers, text, booleans or datetimes.")
+    else:
+        column = f"X[{name!r}]"
+        remedy = _("Convert it before fit: {code}", code=f"{column} = {code.format(x=column)}")
+    return UnsupportedSample(told, where=where, remedy=remedy)
 
 
 def _text_field(name: str, column: Any, dtype: str, gaps: bool) -> Field:
@@ -127,11 +158,8 @@ def _text_field(name: str, column: Any, dtype: str, gaps: bool) -> Field:
         return Field(name, dtype, "boolean", nullable=gaps, counts=(len(present) - truths, truths))
     if held not in ("string", "empty"):
         told = ", ".join(sorted({type(value).__name__ for value in present}))
-        raise UnsupportedSample(
-            _("The column holds {types}, which have no common form in JSON.", types=told),
-            where=f"sample[{name!r}]",
-            remedy=_("Make it one type before fit: numbers, text, booleans or datetimes."),
-        )
+        message = _("The column holds objects of {types}, which have no common form in JSON.", types=told)
+        raise _homeless(name, held, message)
     missing = ""
     if dtype == "object" and gaps:
         missing = "nan" if any(isinstance(value, float) for value in column[column.isna()]) else "none"
@@ -190,6 +218,8 @@ def _histogram(values: Any, low: float, high: float) -> tuple[int, ...]:
         return ()
     # The picture behind a slider needs no more: of many rows every k-th is counted.
     few = values[:: max(1, len(values) // MOST_COUNTED)]
+    if float(low) + (float(high) - float(low)) / BINS == float(low):
+        return ()  # beyond 2**53 doubles are too far apart for bins
     counts, _edges = numpy.histogram(few, bins=BINS, range=(low, high))
     return tuple(int(count) for count in counts)
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import date
+from decimal import Decimal
 
 import numpy
 import pandas
 import pytest
 from ekiben import contract as contracts
+from ekiben.canonical import canonical
 from ekiben.capture import load_adapter
 from ekiben.errors import UnsupportedSample
 from ekiben.fields import array_fields, frame_fields
 from ekiben.frameworks.sklearn import Sklearn
+from ekiben.personal import look
+from ekiben.protocols import Description
 from ekiben.records import Contract
 from models import applicants, diabetes, iris, people
+
+PLAIN = Description(estimator="f", task="prediction", fitted=True)
 
 
 def infer(model, sample):
@@ -118,8 +126,49 @@ def test_values_that_cannot_travel_name_their_column(column, told):
     assert caught.value.where == "sample['strange']"
 
 
-def test_column_names_must_be_text_and_unique():
-    with pytest.raises(UnsupportedSample, match="not text"):
-        frame_fields(pandas.DataFrame([[1, 2]]))
-    with pytest.raises(UnsupportedSample, match="Two columns"):
-        frame_fields(pandas.DataFrame([[1, 2]], columns=["a", "a"]))
+@pytest.mark.parametrize(
+    ("columns", "told", "remedy"),
+    [
+        ([0, 1], "name 0 is not text", r"str\(name\) for name in X.columns"),
+        ([("a", "x"), ("a", "y")], "is not text", r'"_".join\(map\(str, name\)\)'),
+        (["a", "a"], "Two columns are called 'a'", "a name of its own"),
+    ],
+)
+def test_column_names_must_be_text_and_unique(columns, told, remedy):
+    """Told before anything looks a column up by its name."""
+    frame = pandas.DataFrame([[1, 2]])
+    frame.columns = pandas.MultiIndex.from_tuples(columns) if isinstance(columns[0], tuple) else columns
+    for ask in (canonical, look):
+        with pytest.raises(UnsupportedSample, match=told) as caught:
+            ask(frame)
+        assert re.search(remedy, caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("column", "code"),
+    [
+        (pandas.period_range("2026-01", periods=2, freq="M"), "X['c'].dt.to_timestamp()"),
+        (pandas.to_timedelta([1, 2], unit="h"), "X['c'].dt.total_seconds()"),
+        (pandas.cut([1, 2], 2), "X['c'].astype(str)"),
+        ([date(2026, 1, 2)] * 2, "pandas.to_datetime(X['c'])"),
+        ([Decimal("1.5")] * 2, "X['c'].astype(float)"),
+        (pandas.Series([1, 2], dtype=object), "pandas.to_numeric(X['c'])"),
+        ([1 + 2j, 3j], "one type"),
+    ],
+)
+def test_columns_without_a_form_in_json_are_refused_with_the_code_that_converts_them(column, code):
+    with pytest.raises(UnsupportedSample, match="JSON") as caught:
+        frame_fields(pandas.DataFrame({"c": column}))
+    assert code in caught.value.remedy
+
+
+def test_numbers_too_large_for_bins_have_their_ends():
+    large = numpy.array([2**63, 2**63 + 1], dtype="uint64")
+    field = frame_fields(pandas.DataFrame({"id": large}))[0]
+    assert (field.minimum, field.maximum, field.counts) == (2**63, 2**63 + 1, ())
+
+
+def test_answers_without_a_form_in_json_are_refused():
+    with pytest.raises(UnsupportedSample, match="predictions have no form in JSON: set") as caught:
+        contracts.infer([{"a": 1}] * 3, lambda rows: {"predictions": [{1} for _row in rows]}, PLAIN)
+    assert caught.value.remedy

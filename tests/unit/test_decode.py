@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ekiben.runtime.decode import decoder
 from ekiben.runtime.predictor import Predictor
+from ekiben.runtime.values import read_value
 
 
 def field(name: str, kind: str, dtype: str, **more: Any) -> dict[str, Any]:
@@ -103,3 +104,24 @@ def test_what_has_no_single_type_has_no_decoder() -> None:
     mixed = field("x", "category", "object", categories=["a", 1])
     assert decoder(contract("table", mixed)) is None
     assert decoder(contract("table", field("x", "number", "object", minimum=0, maximum=1))) is None
+
+
+def test_names_that_the_decoder_cannot_spell_go_the_reference_way() -> None:
+    for name in ('q"uote', "back\\slash", "line\nbreak", "\ud800"):
+        assert decoder(contract("table", {**AGE, "name": name})) is None
+    assert read(contract("table", {**AGE, "name": "年龄 😀."}), [{"年龄 😀.": 3}]) == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sent", "code"),
+    [
+        ("datetime64[ns, UTC]", "2026-01-02T03:04:05", "needs_offset"),
+        ("datetime64[ns]", "2026-01-02T03:04:05Z", "has_offset"),
+        ("datetime64[ns]", "yesterday", "wrong_type"),
+    ],
+)
+def test_a_time_is_told_what_its_offset_should_be(dtype: str, sent: str, code: str) -> None:
+    bad: list[Any] = []
+    read_value({**SEEN, "dtype": dtype}, sent, "$.rows[0].seen", ("reject", "warn"), bad, [])
+    assert [entry.code for entry in bad] == [code]
+    assert bad[0].told("en")["remedy"] != bad[0].told("zh")["remedy"]

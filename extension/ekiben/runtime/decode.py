@@ -128,6 +128,8 @@ def _table(contract: dict[str, Any], msgspec: Any) -> Any:
     kinds = [_kind(field, msgspec) for field in fields]
     if not fields or any(kind is None for kind, _clean in kinds):
         return None
+    if not all(map(_plain_name, (field["name"] for field in fields))):
+        return None
     names = [f"f{place}" for place in range(len(fields))]
     rename = {made: field["name"] for made, field in zip(names, fields, strict=True)}
     members = [(name, kind) for name, (kind, _clean) in zip(names, kinds, strict=True)]
@@ -135,6 +137,11 @@ def _table(contract: dict[str, Any], msgspec: Any) -> Any:
     astuple = msgspec.structs.astuple
     finish = _finish(fields, kinds)
     return _list_of(row), lambda rows: finish(list(map(astuple, rows)))
+
+
+def _plain_name(name: str) -> bool:
+    """Whether msgspec takes it: as JSON it has no escapes, and UTF-8 can write it."""
+    return not any(sign in '"\\' or sign < " " or "\ud800" <= sign <= "\udfff" for sign in name)
 
 
 def _array(contract: dict[str, Any], msgspec: Any) -> Any:

@@ -50,6 +50,17 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("{value} is {got}, not {kind}.", "Send {kind}."),
         ("{value} 是{got}，而不是{kind}。", "请发送{kind}。"),
     ),
+    "needs_offset": (
+        ("{value} does not say its offset from UTC.", "Send it with one: 2026-05-01T08:30:00+02:00."),
+        ("{value} 没有注明与 UTC 的时差。", "请带上时差发送：2026-05-01T08:30:00+08:00。"),
+    ),
+    "has_offset": (
+        (
+            "{value} says an offset from UTC, and the sample's times had none.",
+            "Send it without: 2026-05-01T08:30:00.",
+        ),
+        ("{value} 带有与 UTC 的时差，而样本中的时间没有。", "请不带时差发送：2026-05-01T08:30:00。"),
+    ),
     "missing_value": (
         (
             "The value is missing, and the sample had none missing here.",

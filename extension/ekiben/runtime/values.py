@@ -160,8 +160,10 @@ def _datetime(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) 
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         return _wrong(field, value, path, bad)
-    if (moment.tzinfo is not None) != ("," in field["dtype"]):
-        return _wrong(field, value, path, bad)
+    aware = "," in field["dtype"]
+    if (moment.tzinfo is not None) != aware:
+        bad.append(problem(path, "needs_offset" if aware else "has_offset", value=value[:40]))
+        return None
     return value
 
 
