@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from ekiben.runtime.decode import decoder
+from ekiben.runtime.frames import frame
 from ekiben.runtime.predictor import Predictor
-from ekiben.runtime.values import read_value
+from ekiben.runtime.values import moment_trouble, read_value
 
 
 def field(name: str, kind: str, dtype: str, **more: Any) -> dict[str, Any]:
@@ -118,6 +119,10 @@ def test_names_that_the_decoder_cannot_spell_go_the_reference_way() -> None:
         ("datetime64[ns, UTC]", "2026-01-02T03:04:05", "needs_offset"),
         ("datetime64[ns]", "2026-01-02T03:04:05Z", "has_offset"),
         ("datetime64[ns]", "yesterday", "wrong_type"),
+        ("datetime64[us]", "2020-W01-1", "wrong_type"),
+        ("datetime64[us]", "2020-01-01T05:00:00,5", "wrong_type"),
+        ("datetime64[ns]", "0001-01-01", "out_of_dtype"),
+        ("datetime64[us, Europe/Berlin]", "9999-12-31T23:59:59+00:00", "out_of_dtype"),
     ],
 )
 def test_a_time_is_told_what_its_offset_should_be(dtype: str, sent: str, code: str) -> None:
@@ -125,3 +130,16 @@ def test_a_time_is_told_what_its_offset_should_be(dtype: str, sent: str, code: s
     read_value({**SEEN, "dtype": dtype}, sent, "$.rows[0].seen", ("reject", "warn"), bad, [])
     assert [entry.code for entry in bad] == [code]
     assert bad[0].told("en")["remedy"] != bad[0].told("zh")["remedy"]
+
+
+@pytest.mark.parametrize(
+    "dtype", ["datetime64[s]", "datetime64[ns]", "timestamp[us][pyarrow]", "date32[day][pyarrow]"]
+)
+@pytest.mark.parametrize(
+    "sent", ["2026-01-02", "20260102T0304", "2026-01-02 03:04:05.123456789", "1678-01-01", "2261-12-31"]
+)
+def test_every_time_that_is_taken_becomes_a_column(dtype: str, sent: str) -> None:
+    assert moment_trouble(dtype, sent) in ("", "wrong_type")  # Python 3.10 reads fewer forms
+    if not moment_trouble(dtype, sent):
+        column = frame([{**SEEN, "dtype": dtype}], [[sent]])["seen"]
+        assert str(column.dtype) == dtype and str(column[0].year) == sent[:4]

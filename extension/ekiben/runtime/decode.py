@@ -12,14 +12,13 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal, Optional
 
 from .columns import MANY, Rows
 from .images import read_image
 from .packing import packing
-from .values import ends
+from .values import ends, moment_trouble
 
 TYPES = {"number": float, "integer": int, "boolean": bool, "text": str, "datetime": str}
 #: Dtypes in which a whole number sent as 1 and as 1.0 become the same value.
@@ -77,7 +76,7 @@ def _kind(field: dict[str, Any], msgspec: Any) -> tuple[Any, Clean | None]:
         kind = kinds.pop() if len(kinds) == 1 else None
         kind, clean = _categories(field["categories"], kind, msgspec)
     elif field["kind"] == "datetime":
-        kind, clean = str, partial(_moment, aware="," in field["dtype"])
+        kind, clean = str, partial(_moment, dtype=field["dtype"])
     elif field["kind"] not in ("number", "integer"):
         kind = TYPES.get(field["kind"])
     elif field["dtype"].lower().startswith(TYPED):
@@ -115,12 +114,8 @@ def _if_there(clean: Clean, value: Any) -> bool:
     return value is None or clean(value)
 
 
-def _moment(value: str, aware: bool) -> bool:
-    try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return False
-    return (moment.tzinfo is not None) == aware
+def _moment(value: str, dtype: str) -> bool:
+    return not moment_trouble(dtype, value)
 
 
 def _table(contract: dict[str, Any], msgspec: Any) -> Any:

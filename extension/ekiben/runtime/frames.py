@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -23,6 +24,9 @@ def _series(pandas: Any, field: dict[str, Any], values: list[Any]) -> Any:
     if field["kind"] == "datetime":
         aware = "," in dtype
         moments = pandas.to_datetime(pandas.Series(values, dtype=object), format="ISO8601", utc=aware)
+        unit = re.match(r"timestamp\[(s|ms|us|ns)", dtype)
+        if unit:  # Arrow would rather raise than cut what is finer
+            moments = moments.dt.as_unit(unit[1])
         return moments.astype(dtype)
     if dtype == "object" or field["kind"] == "image":
         return pandas.Series(_objects(field, values), dtype=object)

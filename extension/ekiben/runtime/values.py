@@ -7,6 +7,7 @@ numbers: what a client did not mean is refused, not guessed.
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from typing import Any
 
@@ -152,19 +153,36 @@ def _category(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) 
     return _wrong(field, value, path, bad)
 
 
+#: What both Python and pandas read alike; weeks, days of the year and decimal commas are not among it.
+_MOMENT = re.compile(r"\d{4}-?\d\d-?\d\d([T ]\d\d(:?\d\d(:?\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+
+
+def moment_trouble(dtype: str, value: str) -> str:
+    """The problem's code of a text that is to be a time of ``dtype``; empty where it is one."""
+    try:
+        # Python 3.10 reads neither the Z of Zulu time nor nanoseconds.
+        plain = re.sub(r"\.\d+", "", value.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(plain) if _MOMENT.fullmatch(value) else None
+    except ValueError:
+        return "wrong_type"
+    if moment is None:
+        return "wrong_type"
+    aware = "," in dtype
+    if (moment.tzinfo is not None) != aware:
+        return "needs_offset" if aware else "has_offset"
+    # 64 bits of nanoseconds; and elsewhere a day to spare, for another zone's clock.
+    first, last = (1678, 2261) if "[ns" in dtype else (2, 9998)
+    return "" if first <= moment.year <= last else "out_of_dtype"
+
+
 def _datetime(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
     if not isinstance(value, str):
         return _wrong(field, value, path, bad)
-    try:
-        # Python 3.10 does not read the Z of Zulu time.
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return _wrong(field, value, path, bad)
-    aware = "," in field["dtype"]
-    if (moment.tzinfo is not None) != aware:
-        bad.append(problem(path, "needs_offset" if aware else "has_offset", value=value[:40]))
-        return None
-    return value
+    code = moment_trouble(field["dtype"], value)
+    if code in ("", "wrong_type"):
+        return value if not code else _wrong(field, value, path, bad)
+    bad.append(problem(path, code, value=value[:40], dtype=field["dtype"]))
+    return None
 
 
 READERS = {
