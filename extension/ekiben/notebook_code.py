@@ -259,6 +259,8 @@ def _named(thing: Any, name: str) -> Iterator[tuple[Any, str]]:
         for inside, member in vars(thing).items():
             if isinstance(member, type) and member.__qualname__ == f"{thing.__qualname__}.{inside}":
                 yield from _named(member, f"{name}.{inside}")
+            elif isinstance(member, staticmethod) and isinstance(member.__func__, types.FunctionType):
+                yield member.__func__, f"{name}.{inside}"
 
 
 def _data_files(

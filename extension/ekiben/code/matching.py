@@ -22,7 +22,7 @@ def definition_of(known: Iterable[Definition], thing: Any, namespace: Mapping[st
     defined = [entry for entry in known if isinstance(entry.node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     decorated = [entry for entry in defined if getattr(entry.node, "decorator_list", ())]
     found = matching([*assigned, *defined], thing)
-    for layer in _layers(thing) if found is None and decorated else ():
+    for layer in layers(thing) if found is None and decorated else ():
         found = found or matching(decorated, layer)
     return found
 
@@ -53,7 +53,7 @@ def _unwrapped(thing: types.FunctionType) -> types.FunctionType:
     return thing
 
 
-def _layers(thing: types.FunctionType) -> list[types.FunctionType]:
+def layers(thing: types.FunctionType) -> list[types.FunctionType]:
     """The functions beneath decorators, whether these tell of them (``__wrapped__``) or only hold them."""
     found: list[types.FunctionType] = []
     waiting: list[Any] = [thing]

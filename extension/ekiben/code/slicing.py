@@ -11,8 +11,9 @@ from typing import Any
 
 from ekiben.code import cells, values
 from ekiben.code.cells import Definition, History
+from ekiben.code.defaults import check
 from ekiben.code.local import is_local
-from ekiben.code.matching import core, definition_of, globals_of, matching
+from ekiben.code.matching import core, definition_of, globals_of, layers, matching
 from ekiben.code.names import needs
 from ekiben.code.parts import FIRST, Part
 from ekiben.code.walk import Found, look
@@ -82,11 +83,28 @@ class Slicer:
             if definition is not None:
                 self._take(name, thing, definition)
                 return str(name)
+        owner = self._owner(thing)
+        if owner is not None:
+            return self.root(owner, where)
+        for name in bound if isinstance(thing, type) else ():  # such as a namedtuple
+            made = self.history.latest(name)
+            if made is not None and values.steady(made.node, self.namespace):
+                self.need(name, name, where)
+                return str(name)
         if isinstance(thing, types.FunctionType) and thing.__closure__:
             for name in globals_of(thing.__code__):
                 self.need(name, thing.__qualname__, where)
             return ""
         latest = self.history.latest(thing.__name__)
+        if isinstance(thing, type) and "<locals>" in thing.__qualname__:
+            raise NotCarried(
+                _(
+                    "The class {name} was made inside a function, where no module can find it.",
+                    name=thing.__name__,
+                ),
+                where=latest.place if latest else where,
+                remedy=_("Define it at the top of a cell, run the cells below again and wrap anew."),
+            )
         raise NotCarried(
             _(
                 "The model holds {name}, and no cell that ran defines it as it is now.",
@@ -98,6 +116,13 @@ class Slicer:
                 name=thing.__qualname__,
             ),
         )
+
+    def _owner(self, thing: Any) -> type | None:
+        """The notebook's class that has the very function, such as a static method."""
+        name, _dot, member = str(thing.__qualname__).rpartition(".")
+        owner = self.namespace.get(name)
+        found = isinstance(owner, type) and self.own(owner) and getattr(owner, member, None) is thing
+        return owner if found else None
 
     def need(self, name: str, user: str, where: str) -> None:
         """Takes what ``name`` means in the notebook, for the piece ``user`` that uses it at ``where``.
@@ -133,7 +158,13 @@ class Slicer:
         self._value(name, value, latest, user, where)
 
     def _one_version(self, known: Part, value: Any, where: str) -> None:
-        if known.kind in ("function", "class") and value is not _MISSING and value is not known.value:
+        if known.kind not in ("function", "class") or value is _MISSING or value is known.value:
+            return
+        if value in layers(known.value):
+            return  # a decorated function, and what the decorator holds
+        if known.value in layers(value):
+            known.value = value
+        else:
             raise NotCarried(
                 _(
                     "Two versions of {name} are needed: the model holds one, the notebook has another.",
@@ -149,6 +180,7 @@ class Slicer:
         if name in self.parts:
             self._one_version(self.parts[name], thing, definition.place)
             return
+        check(thing, definition, self.namespace)
         kind = "class" if isinstance(thing, type) else "function"
         latest = self.history.latest(name)
         older = latest is not None and latest.order != definition.order

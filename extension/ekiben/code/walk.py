@@ -79,7 +79,12 @@ def _inside(path: str, item: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(item, functools.partial):
         yield from ((path, part) for part in (item.func, item.args, item.keywords))
     elif isinstance(item, types.MethodType):
-        yield from ((path, part) for part in (item.__self__, item.__func__))
+        owner = item.__self__ if isinstance(item.__self__, type) else type(item.__self__)
+        yield path, item.__self__
+        if getattr(getattr(owner, item.__func__.__name__, None), "__func__", None) is not item.__func__ and (
+            getattr(owner, item.__func__.__name__, None) is not item.__func__
+        ):
+            yield path, item.__func__  # else it is the class's own
     elif type(item).__name__ == "ndarray" and getattr(getattr(item, "dtype", None), "kind", "") == "O":
         for number, entry in zip(range(_LONG), item.ravel(), strict=False):
             yield f"{path}[{number}]", entry

@@ -32,14 +32,14 @@ class Python:
     classes = ("builtins.object",)
 
     def matches(self, model: object) -> bool:
-        """Functions, and objects whose class has ``predict`` or was made callable; classes are none."""
+        """Functions, objects with ``predict``, and those that a class of the notebook made callable."""
         if isinstance(model, (type, types.ModuleType)):
             return False
         if isinstance(model, _CALLS):
             return True
         kinds = type(model).__mro__
         mine = not any(name.startswith(("IPython.", "ekiben.")) for name in lineage(model))
-        return mine and any("predict" in vars(kind) for kind in kinds)
+        return mine and any("predict" in vars(kind) or _called(kind) for kind in kinds)
 
     def describe(self, model: Any) -> Description:
         """Its name; a task and classes only where it tells them."""
@@ -81,6 +81,11 @@ class Python:
     def adapter(self) -> Path:
         """The code that loads and calls it inside the service."""
         return Path(__file__).with_name("python_adapter.py")
+
+
+def _called(kind: type) -> bool:
+    """Whether the notebook made the class so that its objects can be called."""
+    return kind.__module__ == "__main__" and "__call__" in vars(kind)
 
 
 def _reference(model: Any) -> tuple[str, str] | None:
