@@ -100,3 +100,10 @@ def test_a_method_is_looked_through_once():
         notebook.namespace["Owner"]().score, lambda thing: getattr(thing, "__module__", "") == "__main__"
     )
     assert [thing.__qualname__ for thing in found.code] == ["Owner"]
+
+
+def test_a_function_is_named_in_no_language(monkeypatch):
+    """The name is written down at capture, and read by people with other languages."""
+    for language in ("en", "zh_CN"):
+        monkeypatch.setenv("EKIBEN_LANG", language)
+        assert framework_of(sorted).describe(sorted).estimator == "sorted()"

@@ -9,6 +9,7 @@ from typing import Any
 
 from ekiben.code import values
 from ekiben.code.cells import Definition
+from ekiben.code.matching import unwrapped
 from ekiben.errors import NotCarried
 from ekiben.words import _
 
@@ -49,8 +50,7 @@ def _defaults(thing: Any, node: ast.AST) -> Iterator[tuple[str, str, ast.expr, A
     thing = getattr(thing, "__func__", thing)
     if not isinstance(thing, types.FunctionType) or not isinstance(node, (ast.FunctionDef, ast.Lambda)):
         return
-    while isinstance(getattr(thing, "__wrapped__", None), types.FunctionType):
-        thing = thing.__wrapped__
+    thing = unwrapped(thing)
     written = [entry.arg for entry in (*node.args.posonlyargs, *node.args.args)]
     live = thing.__defaults__ or ()
     if len(live) == len(node.args.defaults):

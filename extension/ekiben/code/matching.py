@@ -46,7 +46,7 @@ def core(value: Any) -> Any:
     return inside if isinstance(inside, types.FunctionType) else value
 
 
-def _unwrapped(thing: types.FunctionType) -> types.FunctionType:
+def unwrapped(thing: types.FunctionType) -> types.FunctionType:
     """The function that the cell wrote, beneath decorators that tell of it."""
     while isinstance(getattr(thing, "__wrapped__", None), types.FunctionType):
         thing = thing.__wrapped__  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def _methods(live: type, namespace: Mapping[str, Any]) -> list[tuple[str, types.
                   getattr(member, "fset", None), getattr(member, "func", None))  # fmt: skip
         for function in inside:
             if isinstance(function, types.FunctionType):
-                plain = _unwrapped(function)
+                plain = unwrapped(function)
                 written = not plain.__code__.co_filename.startswith("<string>")
                 if plain.__globals__ is namespace and written:
                     found.append((name, plain))

@@ -42,13 +42,13 @@ class Python:
         return mine and any("predict" in vars(kind) or _called(kind) for kind in kinds)
 
     def describe(self, model: Any) -> Description:
-        """Its name; a task and classes only where it tells them."""
+        """Its name, in no language; a task and classes only where it tells them."""
         known = getattr(model, "classes_", None)
         classes = tuple(known.tolist() if hasattr(known, "tolist") else known) if known is not None else None
         inner = model.func if isinstance(model, functools.partial) else model
         name = getattr(inner, "__name__", None) or type(model).__name__
         return Description(
-            estimator=_("{name} (a function)", name=name) if isinstance(model, _CALLS) else name,
+            estimator=f"{name}()" if isinstance(model, _CALLS) else name,
             task="classification" if classes else "prediction",
             fitted=True,
             classes=classes,
