@@ -11,6 +11,7 @@ import pytest
 from ekiben import contract as contracts
 from ekiben.capture import load_adapter
 from ekiben.converters import program_runner
+from ekiben.converters.lanes import ROWS
 from ekiben.converters.program_converter import Arrays
 from ekiben.registry import framework_for
 from sklearn import ensemble
@@ -49,8 +50,25 @@ MODELS: dict[str, tuple[Any, Any, Any, tuple[float, ...]]] = {
     ),
     "extra trees": (lambda: ensemble.ExtraTreesClassifier(20, max_depth=5), HOLES, TARGET > 140, (numpy.nan,)),
     "isolation": (lambda: ensemble.IsolationForest(n_estimators=20, max_samples=40), DIABETES, None, ()),
+    "forest, 60 trees": (lambda: ensemble.RandomForestRegressor(60), HOLES, TARGET, (numpy.nan,)),
+    "forest, three classes": (
+        lambda: ensemble.RandomForestClassifier(60, min_samples_leaf=2), HOLES, TARGET // 120, (numpy.nan,)
+    ),
+    "extra trees, deep": (lambda: ensemble.ExtraTreesClassifier(60), DIABETES, TARGET > 140, ()),
+    "xgboost, many deep": (
+        lambda: xgboost("XGBRegressor", max_depth=14).set_params(n_estimators=60), HOLES, TARGET, (numpy.nan,)
+    ),
     "a tree": (lambda: DecisionTreeClassifier(), IRIS, KIND, ()),
 }  # fmt: skip
+
+#: Those whose trees are large and many: many rows are walked in lanes.
+LANED = (
+    "forest, 60 trees",
+    "forest, three classes",
+    "forest, shallow",
+    "extra trees, deep",
+    "xgboost, many deep",
+)
 
 
 def thresholds(folder: Path, width: int) -> list[Any]:
@@ -69,11 +87,27 @@ def thresholds(folder: Path, width: int) -> list[Any]:
             for place, column in enumerate(held["columns"]):
                 ends = held["cuts"][starts[place] : starts[place + 1]]
                 found[column] = ends[numpy.isfinite(ends)]
+        if step.get("lanes"):
+            for column, ends in laned(step["lanes"], arrays).items():
+                found[column] = ends
         if "borders" in held:
             for column in numpy.unique(held["features"]):
                 ends = held["borders"][held["features"] == column]
                 found[column] = ends[numpy.isfinite(ends)]
     return found
+
+
+def laned(step: dict[str, Any], arrays: Any) -> dict[int, Any]:
+    """Thresholds by column, out of the words that hold them."""
+    words, columns = (arrays[step[name]["array"]] for name in ("words", "columns"))
+    column = (words & ((1 << step["bits"]) - 1)) // ROWS
+    inner = column < len(columns) * (2 if step["gaps"] else 1)  # and what is no leaf
+    bits = (1 << 32) - 1 - (words[inner] >> step["bits"] & (1 << 32) - 1)
+    bits = numpy.where(bits >= 1 << 31, bits - (1 << 31), (1 << 32) - 1 - bits)
+    ends = bits.astype("uint32").view("float32").astype(float)
+    asked = columns[column[inner] % len(columns)]
+    ends, asked = ends[numpy.isfinite(ends)], asked[numpy.isfinite(ends)]
+    return {int(one): numpy.unique(ends[asked == one]) for one in columns}
 
 
 def moved(sample: Any, ends: list[Any], beyond: tuple[float, ...]) -> Any:
@@ -101,6 +135,8 @@ def test_it_turns_where_the_library_does(name, tmp_path):
     contract = contracts.infer(sample, lambda data: adapter.call(model, data), taken.describe(model))
     Arrays().convert(model, contract, sample, tmp_path)
     run = program_runner.load(tmp_path, contract.to_json())
+    if name in LANED:
+        assert '"words"' in (tmp_path / "program.json").read_text(encoding="utf-8")
     rows = moved(sample, thresholds(tmp_path, sample.shape[1]), beyond)
     wanted = adapter.call(model, rows)
     for part in (rows, rows[:5]):  # many are asked in another way than few

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy
 import pytest
-from ekiben.converters import cuts
+from ekiben.converters import cuts, lanes, ways
 from ekiben.converters.ensemble import LEQ, LT, MEMBER, Ensemble
-from ekiben.converters.program_runner.trees import FEW, _trees
+from ekiben.converters.program_runner import lanes as lanes_runner
+from ekiben.converters.program_runner.trees import _trees
+from ekiben.converters.ways import FEW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,20 +73,21 @@ class Tree:
         return list(node["values"])
 
 
-def steps(ensemble: Ensemble, groups: int, ways: tuple[str, ...]) -> dict[str, Any]:
-    """The step in each way of asking."""
+def steps(ensemble: Ensemble, groups: int) -> dict[str, Any]:
+    """The step in each way of asking that there is for these trees."""
     common = {
         "dtype": ensemble.dtype, "width": ensemble.width, "trees": ensemble.count, "values": ensemble.values,
-        "groups": groups, "scale": None, "base": None,
+        "groups": groups, "scale": None, "base": None, "few": FEW, "table": False, "planes": False, "lanes": None,
     }  # fmt: skip
-    arrays = cuts.cut(ensemble)
+    arrays, laned = cuts.cut(ensemble), lanes.laned(ensemble)
     assert arrays is not None
-    made = {
-        "walk": common | {"model": ensemble.onnx(), "table": False, "planes": False},
-        "planes": common | arrays | {"model": ensemble.onnx(), "table": False, "planes": True},
-        "table": common | arrays | {"table": True, "planes": True},
-    }
-    return {name: _trees(made[name]) for name in ways}
+    model = {"model": ensemble.onnx()}
+    made = {"walk": common | model, "planes": common | arrays | model | {"planes": True}}
+    if int(ensemble.leaf_counts.max()) <= ways.MOST_MASKED:
+        made["table"] = common | arrays | {"table": True, "planes": True}
+    if laned is not None:
+        made["lanes"] = common | {"lanes": laned}
+    return {name: _trees(node) for name, node in made.items()}
 
 
 @st.composite
@@ -124,15 +127,18 @@ def test_every_way_is_the_walk(case):
     total = numpy.zeros((len(rows), wanted.shape[2]))
     for turn in range(wanted.shape[1]):
         total += wanted[:, turn]
-    for name, run in steps(ensemble, groups, ("walk", "planes", "table")).items():
+    asked = any(node.get("mode") == MEMBER for tree in trees for node in tree.nodes)
+    found = steps(ensemble, groups)
+    assert ("lanes" in found) == (ensemble.dtype == "float32" and not asked)
+    for name, run in found.items():
         got = run(rows)
         assert got.shape == ((len(rows),) if not groups and total.shape[1] == 1 else total.shape), name
         assert got.reshape(total.shape).tolist() == total.tolist(), name
 
 
-def grown(leaves: int, trees: int = 3, width: int = 2) -> Ensemble:
+def grown(leaves: int, trees: int = 3, width: int = 2, dtype: str = "float64") -> Ensemble:
     """Trees of so many leaves, each side as long as the other."""
-    ensemble = Ensemble(width, "float64")
+    ensemble = Ensemble(width, dtype)
     random = numpy.random.default_rng(leaves)
     for _ in range(trees):
         inner = leaves - 1
@@ -145,42 +151,88 @@ def grown(leaves: int, trees: int = 3, width: int = 2) -> Ensemble:
     return ensemble
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("leaves", [1, 2, 8, 9, 16, 31, 32, 33, 63, 64, 65, 257, 300])
-def test_as_many_leaves(leaves):
-    ensemble = grown(leaves)
-    way = cuts.way_of(ensemble, walked=False)
-    assert way.planes and way.table == (leaves <= 64)
+def test_as_many_leaves(leaves, dtype):
+    ensemble = grown(leaves, dtype=dtype)
     rows = numpy.random.default_rng(0).normal(size=(150, 2))
-    ways = ("walk", "planes", "table") if way.table else ("walk", "planes")
-    answers = {name: (run(rows), run(rows[:1])) for name, run in steps(ensemble, 1, ways).items()}
+    found = steps(ensemble, 1)
+    assert ("table" in found) == (leaves <= 64) and ("lanes" in found) == (dtype == "float32")
+    answers = {name: (run(rows), run(rows[:1])) for name, run in found.items()}
     for name, (many, one) in answers.items():
         assert many.tolist() == answers["walk"][0].tolist(), name
         assert one.tolist() == answers["walk"][1].tolist() == many[:1].tolist(), name
 
 
+@pytest.mark.parametrize("trees", [1, 127, 128, 129, 300])
+@pytest.mark.parametrize("bits", [0, 12])
+def test_lanes_go_in_groups_of_trees(trees, bits, monkeypatch):
+    """As many as the caches hold, and as a word's bits can number."""
+    monkeypatch.setattr(lanes, "WORD", 63 - bits)
+    ensemble = grown(40, trees, dtype="float32")
+    assert lanes.laned(ensemble) is not None
+    rows = numpy.random.default_rng(0).normal(size=(lanes.ROWS + 30, 2))
+    rows[::5, 0] = numpy.nan
+    found = steps(ensemble, 1)
+    assert found["lanes"](rows).tolist() == found["walk"](rows).tolist()
+
+
+def test_lanes_that_arrive_early_are_let_go(monkeypatch):
+    """One side of these trees ends at once, the other goes down as long as a chain."""
+    monkeypatch.setattr(lanes_runner, "FEW", 0)
+    ensemble = Ensemble(1, "float32")
+    for tree in range(5):
+        inner = 30
+        left, right = numpy.zeros(61, dtype=int), numpy.zeros(61, dtype=int)
+        left[:inner], right[:inner] = numpy.arange(31, 61), numpy.arange(1, 31)
+        leaf = numpy.arange(61) >= inner
+        ensemble.add(
+            numpy.zeros(61, dtype=int), numpy.arange(61) * 0.1 + tree, left, right, leaf, numpy.arange(61.0)
+        )
+    rows = numpy.linspace(-1.0, 8.0, 100)[:, None]
+    found = steps(ensemble, 1)
+    assert found["lanes"](rows).tolist() == found["walk"](rows).tolist()
+
+
+def test_numbers_are_in_their_order():
+    tiny = numpy.float32(1e-45)
+    numbers = [-numpy.inf, -3.4e38, -1.0, -tiny, 0.0, tiny, 1.0, 3.4e38, numpy.inf, numpy.nan]
+    places = lanes_runner.ordered(numpy.array(numbers, dtype="float32"))
+    assert (numpy.diff(places) > 0).all() and places[0] > 0 and places[-1] == 2**32 - 1
+    assert lanes_runner.ordered(numpy.array([-0.0, 0.0], dtype="float32")).tolist() == [2**31, 2**31]
+
+
 def test_what_is_too_large_is_walked(monkeypatch):
     ensemble = grown(64)
-    assert cuts.way_of(ensemble).table
-    monkeypatch.setattr(cuts, "MOST_TABLE", 1000)
-    assert not cuts.way_of(ensemble).table
+    assert ways.way_of(ensemble).table
+    monkeypatch.setattr(ways, "MOST_TABLE", 1000)
+    assert not ways.way_of(ensemble).table
     many = grown(60_000, trees=5)
-    assert cuts.way_of(many) == cuts.Way({}, False, False)
+    assert ways.way_of(many) == ways.Way({})
+    monkeypatch.setattr(ways, "MOST_LANED", 200_000)
+    assert ways.way_of(grown(60_000, trees=5, dtype="float32")) == ways.Way({})
+
+
+def test_without_onnx_nothing_is_walked():
+    for leaves, dtype in ((20, "float64"), (20, "float32"), (400, "float64"), (400, "float32")):
+        way = ways.way_of(grown(leaves, dtype=dtype), walked=False)
+        assert way.planes or way.lanes is not None
+        assert way.table == (leaves <= 64)
 
 
 @pytest.mark.parametrize(
-    ("leaves", "trees", "width", "way"),
+    ("leaves", "trees", "width", "dtype", "way"),
     [
-        (31, 500, 10, (True, True)),  # boosting
-        (8, 100, 4, (True, True)),
-        (300, 100, 10, (False, False)),  # a forest
-        (
-            8,
-            100,
-            2000,
-            (False, False),
-        ),  # so many columns that finding their lines takes longer than the trees
+        (31, 500, 10, "float64", (True, True, False)),  # boosting
+        (8, 100, 4, "float64", (True, True, False)),
+        (300, 100, 10, "float32", (False, False, True)),  # a forest
+        (300, 100, 10, "float64", (False, False, False)),
+        # so many columns that finding their lines takes longer than the trees
+        (8, 100, 2000, "float64", (False, False, False)),
+        (8, 100, 2000, "float32", (False, False, False)),
+        (100, 1, 10, "float32", (False, False, False)),  # one tree
     ],
 )
-def test_the_rule_takes_what_was_fastest(leaves, trees, width, way):
-    found = cuts.way_of(grown(leaves, trees, width))
-    assert (found.table, found.planes) == way
+def test_the_rule_takes_what_was_fastest(leaves, trees, width, dtype, way):
+    found = ways.way_of(grown(leaves, trees, width, dtype))
+    assert (found.table, found.planes, found.lanes is not None) == way

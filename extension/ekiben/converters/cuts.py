@@ -1,70 +1,16 @@
 """Trees as what they ask: the bins that all thresholds together cut each column into, and the nodes by level.
 
-``program_runner`` answers many rows with it (``planes.py``), and of small trees one row (``tables.py``).
+``program_runner`` answers many rows with it (``planes.py``), and of small trees one row (``tables.py``);
+``ways.py`` says when.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from ekiben.converters.ensemble import LT, MEMBER, Ensemble
-
-#: Leaves of a tree up to which it has masks of them, and bytes of the table that is made of these.
-MOST_MASKED = 64
-MOST_TABLE = 64 * 2**20
-#: Of more nodes, walking them is surely faster.
-MOST_NODES = 200_000
-#: How much slower than with ONNX Runtime a request may be without, one row and a hundred together, and the
-#: microseconds that such requests take besides.
-SPARED, BESIDES = 1.25, (45, 500)
+from ekiben.converters.ensemble import LT, MEMBER, Ensemble, before
 
 Arrays = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Way:
-    """How an ensemble is asked: its ``arrays``, and whether they make a ``table`` and ``planes`` of it.
-
-    ONNX Runtime walks it for what is left: few rows without a table, many without planes.
-    """
-
-    arrays: Arrays
-    table: bool
-    planes: bool
-
-
-def way_of(ensemble: Ensemble, *, walked: bool = True) -> Way:
-    """The fastest way, by rule and not by measuring: the same model gives the same form.
-
-    ``walked`` says whether ONNX Runtime is there.
-    """
-    import numpy
-
-    arrays = cut(ensemble) if int(ensemble.leaf_counts.sum()) <= MOST_NODES else None
-    if arrays is None:
-        return Way({}, False, False)
-    most, lines, columns = int(arrays["leaves"].max()), int(arrays["starts"][-1]), len(arrays["columns"])
-    width = next((bits // 8 for bits in (8, 16, 32, 64) if most <= bits), 0)
-    fits = most <= MOST_MASKED and lines * ensemble.count * width <= MOST_TABLE
-    if not walked:
-        return Way(arrays, fits, True)
-    # Microseconds of one row and of a hundred, fitted to measurements of ensembles of 100 to 1500 trees.
-    ends = numpy.cumsum(2 * arrays["sizes"])
-    depths = 1 + numpy.searchsorted(ends, arrays["places"], side="right")
-    tree = numpy.repeat(numpy.arange(ensemble.count), arrays["leaves"])
-    visits = float((numpy.bincount(tree, depths) / arrays["leaves"]).sum())
-    slots = ensemble.count * (1 << (most - 1).bit_length())
-    table = 8.5 + 0.13 * columns + 1e-4 * columns * ensemble.count * width + 0.006 * ensemble.count
-    walk = 12 + 0.008 * visits
-    told = min(0.035 * lines + 2 * columns, 0.1 * lines)
-    planes = 120 + 0.02 * int(arrays["sizes"].sum()) + 0.006 * slots + told
-    walks = 12 + 0.68 * visits
-    one, many = BESIDES
-    best = (one + min(table, walk)) * (many + min(planes, walks))
-    if fits and (one + table) * (many + planes) <= SPARED * best:
-        return Way(arrays, True, True)
-    return Way(arrays, fits and table < walk, planes < walks)
 
 
 def cut(ensemble: Ensemble) -> Arrays | None:
@@ -89,7 +35,7 @@ def cut(ensemble: Ensemble) -> Arrays | None:
     splits = nodes["splits"].astype(numpy.float64)
     if numpy.isnan(splits).any() or (numpy.isneginf(splits) & (modes == LT)).any():
         return None
-    splits = numpy.where(modes == LT, _before(splits, ensemble.dtype), splits)
+    splits = numpy.where(modes == LT, before(splits, ensemble.dtype), splits)
     made, order = _levels(ensemble, nodes)
     members = ensemble.members()
     columns = numpy.unique(features)
@@ -103,7 +49,7 @@ def cut(ensemble: Ensemble) -> Arrays | None:
         chosen = numpy.flatnonzero(here & (modes == MEMBER)).tolist()
         for node in chosen:
             values = numpy.asarray(members[node], dtype=numpy.float64)
-            ends += [values, _before(values, ensemble.dtype)]
+            ends += [values, before(values, ensemble.dtype)]
         found = numpy.unique(numpy.concatenate(ends))
         found = numpy.concatenate((found[~numpy.isposinf(found)], [numpy.inf, numpy.inf]))
         line[numeric] = starts[-1] + numpy.searchsorted(found, splits[numeric])
@@ -125,14 +71,6 @@ def cut(ensemble: Ensemble) -> Arrays | None:
         "lists": numpy.cumsum([0, *map(len, lists)]).astype(numpy.int32),
         "inside": numpy.concatenate([*lists, numpy.zeros(0, dtype=bool)]),
     }
-
-
-def _before(values: Any, dtype: str) -> Any:
-    """The numbers of ``dtype`` just below."""
-    import numpy
-
-    kind = numpy.dtype(dtype).type
-    return numpy.nextafter(values.astype(kind), kind(-numpy.inf)).astype(numpy.float64)
 
 
 def _levels(ensemble: Ensemble, nodes: Arrays) -> tuple[Arrays, Any]:

@@ -170,6 +170,14 @@ class Ensemble:
         return one_node("TreeEnsemble", "ai.onnx.ml", 5, kind, (self.width, self.count), attributes)
 
 
+def before(values: Any, dtype: str) -> Any:
+    """The numbers of ``dtype`` just below."""
+    import numpy
+
+    kind = numpy.dtype(dtype).type
+    return numpy.nextafter(values.astype(kind), kind(-numpy.inf)).astype(numpy.float64)
+
+
 def _narrowed(splits: Any, modes: Any) -> Any:
     """32-bit numbers at which a 32-bit x is told apart as at the splits.
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ekiben.converters.cuts import way_of
 from ekiben.converters.ensemble import Ensemble
+from ekiben.converters.ways import way_of
 from ekiben.errors import NotConverted
 from ekiben.records import Contract, Field
 from ekiben.words import _
@@ -160,10 +160,14 @@ class Program:
         }
         walked = find_spec("onnxruntime") is not None
         way = way_of(ensemble, walked=walked)
-        step |= {"table": way.table, "planes": way.planes}
-        if way.table or way.planes:
-            step |= {name: self.keep(part) for name, part in way.arrays.items()}
-        if not (way.table and way.planes) and (walked or not way.planes):
+        step |= {"table": way.table, "planes": way.planes, "few": way.few}
+        step |= {name: self.keep(part) for name, part in way.arrays.items()}
+        step["lanes"] = None
+        if way.lanes is not None:
+            kept = {name: self.keep(way.lanes[name]) for name in ("words", "leaf", "columns")}
+            step["lanes"] = way.lanes | kept
+        many = way.planes or way.lanes is not None
+        if not (way.table and many) and (walked or not many):
             self.trees.append(ensemble)
             step["model"] = {"file": f"trees{len(self.trees) - 1}.onnx"}
         return [step]

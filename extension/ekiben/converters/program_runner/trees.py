@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy
 
+from .lanes import by_lanes
 from .planes import by_planes
 from .steps import Step, step
 from .tables import by_tables
 
 #: From rows to the numbers of their leaves, trees × n (or of each row), in parts.
 Ask = Callable[[Any], list[Any]]
-#: Rows up to this many are looked up one by one, where there is a table.
-FEW = 12
 
 
 @step("trees")
@@ -22,21 +21,20 @@ def _trees(node: dict[str, Any]) -> Step:
     """Numbers to ``values`` (leaves × outputs) of the leaves that each row falls into, summed over trees.
 
     ``groups`` trees in turn belong to one round of as many outputs; 0 where every leaf has all outputs.
-    Few rows are answered by a ``table`` if it says so, many by ``planes``, and what is left by the ``model``,
-    or by planes where there is none.
+    Up to ``few`` rows are answered by a ``table`` if it says so, more by ``planes`` or ``lanes``, and what is
+    left by the ``model``, or by planes or lanes where there is none.
     """
     values, groups, scale, base = node["values"], node["groups"], node["scale"], node["base"]
     total = _total(values, groups, node["trees"])
     outputs = (-1,) if values.ndim == 1 and not groups else (-1, groups or values.shape[1])
-    many = _by_lines(node, by_planes(node)) if node["planes"] else _walk(node)
-    few = many
-    if node["table"]:
-        few = _by_lines(node, by_tables(node))
-    elif node["planes"] and "model" in node:
-        few = _walk(node)
+    most = node["few"]
+    walk = _walk(node) if "model" in node else None
+    lined = _many(node)
+    few: Any = _by_lines(node, by_tables(node)) if node["table"] else walk or lined
+    many: Any = lined or walk
 
     def answer(x: Any) -> Any:
-        parts = [total(places) for places in (few if len(x) <= FEW else many)(x)]
+        parts = [total(places) for places in (few if len(x) <= most else many)(x)]
         made = parts[0] if len(parts) == 1 else numpy.concatenate(parts)
         made = made.reshape(outputs)
         if scale is not None:
@@ -67,6 +65,13 @@ def _total(values: Any, groups: int, trees: int) -> Callable[[Any], Any]:
         return numpy.add.reduce(values.take(places, axis=0), axis=0)
 
     return total
+
+
+def _many(node: dict[str, Any]) -> Ask | None:
+    """The way that many rows are asked without ONNX Runtime; None where they are not."""
+    if node["lanes"] is not None:
+        return by_lanes(node["lanes"], node["width"])
+    return _by_lines(node, by_planes(node)) if node["planes"] else None
 
 
 def _by_lines(node: dict[str, Any], ask: Ask) -> Ask:
