@@ -23,7 +23,7 @@ from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedMode
 from ekiben.protocols import Description, Framework, Saved
 from ekiben.records import Contract, Finding, Mismatch, Model, Replay, Tolerance, Unseen
 from ekiben.registry import framework, framework_for
-from ekiben.requirements import Needs, data_imports, needed
+from ekiben.requirements import Needs, data_imports, needed, reading_imports
 from ekiben.runtime.contract import check, to_data
 from ekiben.runtime.predictor import Predictor
 from ekiben.runtime.replay import compare
@@ -89,12 +89,15 @@ def capture(
                 model, sample, contract, adapter.call, folder, example=example, wanted=compiled, say=say
             )
         imports = carried.without_own((*saved.imports, *carried.imports))
-        needs = needed((*imports, *extra, *data_imports(contract)), also=requirements, indexes=indexes)
+        reading = reading_imports(contract)
+        needs = needed(
+            (*imports, *extra, *data_imports(contract), *reading), also=requirements, indexes=indexes
+        )
         record = _record(
             entry.tag, taken, about.estimator, saved, contract, folder, carried, needs, fit, namespace
         )
         if form.form:
-            alone = needed(extra, also=requirements, indexes=indexes)
+            alone = needed((*extra, *reading), also=requirements, indexes=indexes)
             form = replace(form, requirements=alone.lines, direct=alone.direct)
         record = replace(record, compiled=form)
         _write(folder, record)

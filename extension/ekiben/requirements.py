@@ -6,6 +6,7 @@ their distributions say that they need in turn. Nothing else is taken: a kernel'
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ SERVICE = (
 )
 #: Taken along where it is installed: without it a service speaks no gRPC, and says so.
 OPTIONAL = ("h2",)
+#: Numbers in a row from which on it is worth a reader of its own (``runtime/grids.py``).
+LARGE = 256
 #: Found in a notebook's imports now and then; a service has nobody to show anything to.
 _NOTEBOOK_ONLY = frozenset({"ipykernel", "ipython", "ipywidgets", "jupyterlab", "jupyter-server", "notebook"})
 
@@ -104,6 +107,12 @@ def data_imports(contract: Contract) -> tuple[str, ...]:
         if field.kind == "image":
             library = (*library, "PIL", *(("numpy",) if field.dtype == "uint8" else ()))
     return (*library, *(("pyarrow",) if arrow else ()))
+
+
+def reading_imports(contract: Contract) -> tuple[str, ...]:
+    """The module that reads large tensors quickly, where it is installed: a service does without, slower."""
+    large = contract.input == "tensor" and math.prod(contract.inputs[0].shape) >= LARGE
+    return ("simdjson",) if large and contract.inputs[0].kind in ("number", "integer") else ()
 
 
 def check_shippable(findings: Iterable[Finding]) -> None:

@@ -8,6 +8,7 @@ import numpy
 import pytest
 from ekiben.contract import infer
 from ekiben.protocols import Description
+from ekiben.requirements import needed, reading_imports
 from ekiben.runtime.contract import check
 from ekiben.runtime.images import encoded
 from ekiben.runtime.problems import InvalidRows
@@ -44,6 +45,19 @@ def test_arrays_travel_as_they_are() -> None:
     tensor = Tensor("x", "UINT8", (1, 4, 5, 3), noise(9).ravel(), "$.inputs[0]")
     rows = given(contract, [tensor]).rows or []
     assert (check(contract, rows)[0][0][0] == noise(9)).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "wanted"),
+    [((16, 16), "float32", ("simdjson",)), ((4, 64), "int64", ("simdjson",)), ((2, 5), "float32", ())],
+)
+def test_large_tensors_bring_their_reader(shape, dtype, wanted) -> None:
+    about = Description("look", "prediction", True)
+    sample = numpy.ones((3, *shape), dtype)
+    contract = infer(sample, lambda data: {"predictions": [0.5] * len(data)}, about)
+    assert reading_imports(contract) == wanted
+    lines = needed(reading_imports(contract)).lines
+    assert any(line.startswith("pysimdjson==") for line in lines) == bool(wanted)
 
 
 def test_numbers_of_examples_are_what_their_32_bits_stand_for():

@@ -2,7 +2,8 @@
 
 A decoder of msgspec, made once for the contract, refuses whatever is not exactly of the contract's
 types, within its ends and among its categories; what such a type cannot say is looked at afterwards.
-Many rows are kept by column (``packing.py``). It takes only what the reference way (``contract.check``)
+Many rows are kept by column (``packing.py``), and a body that is one grid of numbers becomes an array
+without a Python object for each (``grids.py``). It takes only what the reference way (``contract.check``)
 would hand on unchanged and without a warning. Everything else is None here and goes the reference way,
 which knows what to say.
 """
@@ -15,7 +16,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal, Optional
 
-from .columns import MANY, Rows
+from .columns import MANY, Columns, Rows
+from .grids import grid
 from .images import read_image
 from .packing import packing
 from .values import ends, moment_trouble
@@ -25,6 +27,7 @@ TYPES = {"number": float, "integer": int, "boolean": bool, "text": str, "datetim
 TYPED = ("float", "int", "uint", "bool")
 
 Decode = Callable[[bytes], Rows | None]
+Fit = Callable[[Any], Rows | None]
 
 
 def decoder(contract: dict[str, Any], key: str = "rows") -> Decode | None:
@@ -46,11 +49,15 @@ def decoder(contract: dict[str, Any], key: str = "rows") -> Decode | None:
     if made is None:
         return None
     kind, finish = made
+    numbers = _numbers(contract, key)
     body: Any = msgspec.defstruct("Body", [("rows", kind)], rename={"rows": key})
     read = msgspec.json.Decoder(body).decode
     trouble = msgspec.MsgspecError
 
     def decode(raw: bytes) -> Rows | None:
+        found = None if numbers is None else numbers(raw)
+        if found is not None:
+            return found
         try:
             rows = read(raw).rows
         except (trouble, RecursionError, UnicodeDecodeError):
@@ -194,16 +201,68 @@ def _tensor(contract: dict[str, Any], msgspec: Any) -> Any:
     kind: Any = TYPES[field["kind"]]
     for size in reversed(shape):
         kind = Annotated[_list_of(kind), msgspec.Meta(min_length=size, max_length=size)]
-    low, high = ends({**field, "minimum": None})
+    fit = _fitting(contract)
     dtype = numpy.dtype(contract["dtype"])
 
     def finish(rows: Rows) -> Rows | None:
         with numpy.errstate(over="ignore"):  # infinity, seen below
-            made = numpy.array(rows, dtype=dtype if dtype.kind == "f" else None)
-        if dtype.kind != "f" and (made.min() < low or made.max() > high):
-            return None
-        if dtype.kind == "f" and not numpy.isfinite(made).all():  # too large for the dtype
-            return None
-        return made
+            return fit(numpy.array(rows, dtype=dtype if dtype.kind == "f" else None))
 
     return _list_of(kind), finish
+
+
+def _fitting(contract: dict[str, Any]) -> Fit:
+    """A function from a tensor's numbers to the same in the contract's dtype; to None where one does not fit.
+
+    Whole numbers stay as they were read; ``predictor.assemble`` and the forms make the dtype of them.
+    """
+    import numpy
+
+    low, high = ends({**contract["inputs"][0], "minimum": None})
+    dtype = numpy.dtype(contract["dtype"])
+
+    def fit(made: Any) -> Rows | None:
+        if dtype.kind != "f":
+            return None if made.min() < low or made.max() > high else made
+        with numpy.errstate(over="ignore"):
+            made = made.astype(dtype, copy=False)
+        return made if numpy.isfinite(made).all() else None  # not so where it is too large for the dtype
+
+    return fit
+
+
+def _numbers(contract: dict[str, Any], key: str) -> Decode | None:
+    """The quick way for tensors, and for many rows whose columns are all of one kind of numbers."""
+    fields = contract["inputs"]
+    kinds = {field["kind"] for field in fields}
+    if len(kinds) != 1 or any(field["nullable"] or field["categories"] is not None for field in fields):
+        return None
+    tensor = contract["input"] == "tensor"
+    if not tensor and (
+        contract["input"] != "array" or any(entry["dtype"].lower() == "uint64" for entry in fields)
+    ):
+        return None
+    read = grid(key, fields[0]["shape"] if tensor else [len(fields)], kinds.pop())
+    if read is None:
+        return None
+    fit = _fitting(contract) if tensor else _within(fields)
+
+    def numbers(body: bytes) -> Rows | None:
+        found = read(body)
+        return None if found is None else fit(found)
+
+    return numbers
+
+
+def _within(fields: list[dict[str, Any]]) -> Fit:
+    """A function from a matrix of many rows to ``Columns``, to None where the rows are few or a number is out."""
+    import numpy
+
+    low, high = (numpy.array(side) for side in zip(*map(ends, fields), strict=True))
+
+    def within(matrix: Any) -> Rows | None:
+        if len(matrix) < MANY or (matrix.min(axis=0) < low).any() or (matrix.max(axis=0) > high).any():
+            return None
+        return Columns(matrix.T, matrix)
+
+    return within
