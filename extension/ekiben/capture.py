@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
-from ekiben import bridge, convert, form_code, notebook_code, origin, unrecorded
+from ekiben import bridge, convert, form_code, notebook_code, origin, travel, unrecorded
 from ekiben import contract as contracts
 from ekiben.canonical import canonical
 from ekiben.errors import InvalidName, NotFound, ReplayMismatch, UnsupportedModel, UnsupportedSample
@@ -77,6 +78,7 @@ def capture(
     contract = contracts.infer(
         sample, lambda data: _asked(adapter, model, data, about.estimator), about, unseen=unseen
     )
+    ask = partial(adapter.call, model)
     bentoml = _bentoml()
     labels = {"made-by": "ekiben", "framework": taken.name}
     with bentoml.models.create(name, labels=labels) as entry:
@@ -84,6 +86,7 @@ def capture(
         carried = carried.write(folder)
         with carried.known():
             example = _example(contract)
+            fit = (*fit, *travel.beside(ask, contract, example))
             saved = taken.save(model, folder, example)
             form, extra = convert.convert(
                 model, sample, contract, adapter.call, folder, example=example, wanted=compiled, say=say
@@ -101,9 +104,17 @@ def capture(
             form = replace(form, requirements=alone.lines, direct=alone.direct)
         record = replace(record, compiled=form)
         _write(folder, record)
-        replay = replay_here(folder, record, "kernel", adapter)
+        try:
+            replay = replay_here(folder, record, "kernel", adapter)
+        except Exception as error:  # the user's own code may raise anything
+            raise UnsupportedSample(
+                _("The saved copy of {name} does not answer: {error}", name=about.estimator,
+                  error=f"{type(error).__name__}: {error}"),
+                remedy=travel.remedy(ask, sample, contract, example)
+                or _("Try it in a fresh kernel: what it needs may have stayed in this one."),
+            ) from error  # fmt: skip
         if not replay.passed:
-            raise mismatch(replay)
+            raise mismatch(replay, travel.remedy(ask, sample, contract, example))
     return load_model(record.tag), replay
 
 
@@ -216,8 +227,8 @@ def replay_told(
     return found, told
 
 
-def mismatch(replay: Replay) -> ReplayMismatch:
-    """The error that tells the rows that differ, both answers and the tolerance."""
+def mismatch(replay: Replay, remedy: str = "") -> ReplayMismatch:
+    """The error that tells the rows that differ, both answers and the tolerance; ``remedy`` where one is known."""
     shown = [
         _(
             "row {row}, {output}: the notebook said {expected}, here {got}",
@@ -241,7 +252,8 @@ def mismatch(replay: Replay) -> ReplayMismatch:
         + "".join(f"\n  {line}" for line in shown)
         + ("\n  …" if len(replay.mismatches) > len(shown) else ""),
         replay,
-        remedy=_("Check that predict gives the same answer twice, and that the versions are the notebook's."),
+        remedy=remedy
+        or _("Check that predict gives the same answer twice, and that the versions are the notebook's."),
     )
 
 
@@ -275,6 +287,11 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
     Raises:
         UnsupportedSample: it gives another number of answers, or is a function that raises.
     """
+    if iscoroutinefunction(model):
+        raise UnsupportedModel(
+            _("{name} is async: it gives a coroutine, and no answer.", name=name),
+            remedy=_("Wrap a plain function: def instead of async def."),
+        )
     try:
         answers = dict(adapter.call(model, data))
     except Exception as error:  # the user's own function may raise anything
@@ -282,6 +299,10 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
         if hasattr(model, "predict") and not pictured:
             raise
         advice = _("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows].")
+        if isinstance(error, NameError):
+            advice = _("Run the cell that makes {name} again: the kernel has none.", name=error.name or "it")
+        elif isinstance(error, AttributeError) and hasattr(data, "iloc"):
+            advice = _("Rows reach it as a pandas DataFrame, whatever the sample was. ") + advice
         if pictured:
             advice = _("Wrap a function that makes of a list of images what the model takes, and calls it.")
         raise UnsupportedSample(

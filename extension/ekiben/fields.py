@@ -52,7 +52,19 @@ def record_fields(records: list[dict[str, Any]]) -> tuple[Field, ...]:
 
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = {name: [record.get(name) for record in records] for name in names}
-    return frame_fields(pandas.DataFrame(columns, columns=names))
+    whole = {name: "Int64" for name, values in columns.items() if set(map(type, values)) == {int, type(None)}}
+    made = {name: pandas.Series(values, dtype=whole.get(name)) for name, values in columns.items()}
+    fields = frame_fields(pandas.DataFrame(made, columns=names))
+    return tuple(replace(field, missing=_gap(records, field.name)) for field in fields)
+
+
+def _gap(records: list[dict[str, Any]], name: str) -> str:
+    """How the records leave a key out: ``absent``, ``nan`` or ``none``; empty where none does."""
+    if any(record.get(name, "") is None for record in records):
+        return "none"
+    if any(isinstance(value := record.get(name), float) and value != value for record in records):
+        return "nan"
+    return "absent" if any(name not in record for record in records) else ""
 
 
 def frame_fields(frame: Any) -> tuple[Field, ...]:

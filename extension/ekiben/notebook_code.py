@@ -23,7 +23,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from ekiben.code import cells, files
+from ekiben.code import cells, files, surroundings
 from ekiben.code.local import with_imports
 from ekiben.code.names import imported
 from ekiben.code.parts import Part, ordered, without_idle_imports
@@ -210,7 +210,7 @@ def carry(
         module=PREFIX + _digest(source, kept, targets) if parts else "",
         source=source,
         pieces=(*_pieces(parts, beside, targets, asked_for), *(_left(slicer, live) if parts else ())),
-        findings=(*_unknown(slicer), *_asking(asked_for, notebook.folder)),
+        findings=(*_unknown(slicer), *_asking(asked_for, notebook.folder), *_surroundings(parts, notebook)),
         imports=tuple(sorted({name for tree in trees for name in imported(tree) if name in sys.modules})),
         files={**targets, **beside},
         live=live,
@@ -333,6 +333,21 @@ def _left(slicer: Slicer, live: Mapping[str, Any]) -> list[Piece]:
     more = ["…"] if len(left) > _TOLD else []
     named = ", ".join([*left[:_TOLD], *more])
     return [Piece(named, "function", "left", "", _("the model does not need it"))] if left else []
+
+
+def _surroundings(parts: list[Part], notebook: Notebook) -> Iterator[Finding]:
+    for part in parts:
+        for name, line in surroundings.asked(ast.parse(part.text)).items():
+            where = cells.place(part.order[0], part.order[1] + line - 1, notebook.script)
+            yield Finding(
+                "warning",
+                _(
+                    "{place}: the environment variable {name} is read, and does not travel.",
+                    place=where,
+                    name=name,
+                ),
+                _("Set it where the service runs, or write the value in a cell."),
+            )
 
 
 def _unknown(slicer: Slicer) -> Iterator[Finding]:

@@ -116,7 +116,8 @@ export interface Finding {
  * `categories` are the values that are allowed; `all_categories` those of a pandas categorical
  * dtype in its own order, seen or not. `counts` is a histogram of the sample (of more than 100,000
  * rows, of every k-th): 16 equal bins from minimum to maximum, or one count a category. `missing`
- * is `nan` where an object column keeps its gaps as NaN and not as None.
+ * is `nan` where an object column keeps its gaps as NaN and not as None, and `absent` where the
+ * sample's records had no such key.
  *
  * An image has the `modes` of Pillow that the sample had, a shape of height, width and channels with
  * -1 where the sample's sizes differ, and its smallest and largest number of pixels as the ends

@@ -84,12 +84,17 @@ def _table(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
         if row.keys() == fields.keys():
             continue
         for name, field in fields.items():
-            if name not in row:
+            if name not in row and not absent(contract, field):
                 bad.append(problem(_path(contract, index, field), "missing_field", kind=field["kind"]))
         listed = ", ".join(list(fields)[:12]) + ("…" if len(fields) > 12 else "")
         for name in row.keys() - fields.keys():
             bad.append(problem(_path(contract, index, {"name": str(name)}), "unknown_field", fields=listed))
-    return [] if bad else [[row[name] for row in rows] for name in fields]
+    return [] if bad else [[row.get(name) for row in rows] for name in fields]
+
+
+def absent(contract: Contract, field: dict[str, Any]) -> bool:
+    """Whether the sample's records had no such key where they had no value."""
+    return contract["input"] == "records" and field.get("missing") == "absent"
 
 
 def _array(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
@@ -164,7 +169,10 @@ def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
             else values
             for field, values in zip(fields, columns, strict=True)
         ]
-        return [dict(zip(names, values, strict=True)) for values in zip(*read, strict=True)]
+        made = [dict(zip(names, values, strict=True)) for values in zip(*read, strict=True)]
+        for field in fields:
+            _as_left_out(made, field["name"], field.get("missing"))
+        return made
     if form in ("array", "tensor"):
         import numpy
 
@@ -177,6 +185,16 @@ def to_data(contract: Contract, columns: list[list[Any]]) -> Any:
     from .frames import frame
 
     return frame(contract["inputs"], columns)
+
+
+def _as_left_out(records: list[dict[str, Any]], name: str, how: str | None) -> None:
+    """Gaps as the sample's records had them: no such key, NaN, or None."""
+    for record in records if how in ("absent", "nan") else ():
+        if record[name] is None:
+            if how == "absent":
+                del record[name]
+            else:
+                record[name] = float("nan")
 
 
 def _stacked(contract: Contract, images: list[Any]) -> Any:
@@ -205,7 +223,7 @@ def row_schema(contract: Contract) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": shown,
-        "required": list(shown),
+        "required": [field["name"] for field in contract["inputs"] if not absent(contract, field)],
         "additionalProperties": False,
     }
 
