@@ -90,7 +90,7 @@ def row(**changes):
         ({"income": float("inf")}, "not_finite", "$.rows[0].income"),
         ({"income": 1e39}, "out_of_dtype", "$.rows[0].income"),
         ({"since": "yesterday"}, "wrong_type", "$.rows[0].since"),
-        ({"since": "2024-01-01T00:00:00+02:00"}, "wrong_type", "$.rows[0].since"),
+        ({"since": "2024-01-01T00:00:00+02:00"}, "has_offset", "$.rows[0].since"),
         ({"member": 1}, "wrong_type", "$.rows[0].member"),
         ({"note": 5}, "wrong_type", "$.rows[0].note"),
         ({"extra field": 5}, "unknown_field", '$.rows[0]["extra field"]'),

@@ -7,11 +7,12 @@ order. Checking goes column by column, so that a thousand rows cost little more 
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 from .images import schema as image_schema
-from .problems import InvalidRows, Problem, kind_of, problem
+from .problems import MOST, InvalidRows, Problem, kind_of, problem
 from .values import clean, read_value
 
 Contract = dict[str, Any]
@@ -31,7 +32,7 @@ def check(contract: Contract, rows: Any) -> tuple[list[list[Any]], list[Problem]
     """The columns of ``rows`` in the contract's order, and the warnings.
 
     Raises:
-        InvalidRows: with every place that breaks the contract.
+        InvalidRows: with the places that break the contract, the first ``MOST`` or so of them.
     """
     if not isinstance(rows, list):
         raise InvalidRows([problem("$.rows", "rows_type", got=kind_of(rows))])
@@ -48,7 +49,7 @@ def check_columns(contract: Contract, columns: list[list[Any]]) -> tuple[list[li
     """The same columns, each value read against its field, and the warnings.
 
     Raises:
-        InvalidRows: with every place that breaks the contract.
+        InvalidRows: with the places that break the contract: of each column no more than ``MOST``.
     """
     bad: list[Problem] = []
     warnings: list[Problem] = []
@@ -58,26 +59,38 @@ def check_columns(contract: Contract, columns: list[list[Any]]) -> tuple[list[li
     for field, values in zip(contract["inputs"], columns, strict=True):
         if clean(field, values):
             continue
+        rest = _rest(contract, field)
+        room = len(bad) + MOST + 1
         for index, value in enumerate(values):
-            path = _path(contract, index, field)
-            values[index] = read_value(field, value, path, rules, bad, warnings)
+            values[index] = read_value(field, value, f"$.rows[{index}]{rest}", rules, bad, warnings)
+            if len(bad) >= room:
+                break
     if bad:
-        raise InvalidRows(sorted(bad, key=lambda entry: int(entry.path.split("[")[1].split("]")[0])))
+        # The first places by row; a column's later ones were not looked for.
+        bad.sort(key=lambda entry: int(entry.path.split("[")[1].split("]")[0]))
+        raise InvalidRows(bad[: MOST + 1])
     return columns, warnings
 
 
-def _path(contract: Contract, index: int, field: dict[str, Any]) -> str:
+def _rest(contract: Contract, field: dict[str, Any]) -> str:
+    """What follows a row in the path of a field's value."""
     if contract["input"] in ("texts", "images"):
-        return f"$.rows[{index}]"
+        return ""
     if contract["input"] == "array":
-        return f"$.rows[{index}][{contract['inputs'].index(field)}]"
-    name = field["name"]
-    return f"$.rows[{index}].{name}" if name.isidentifier() else f"$.rows[{index}][{json.dumps(name)}]"
+        return f"[{contract['inputs'].index(field)}]"
+    return _named(field["name"])
+
+
+def _named(name: str) -> str:
+    return f".{name}" if name.isidentifier() else f"[{json.dumps(name)}]"
 
 
 def _table(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
     fields = {field["name"]: field for field in contract["inputs"]}
+    listed = ", ".join(list(fields)[:12]) + ("…" if len(fields) > 12 else "")
     for index, row in enumerate(rows):
+        if len(bad) > MOST:
+            break
         if not isinstance(row, dict):
             bad.append(problem(f"$.rows[{index}]", "row_type", got=kind_of(row), wanted="object"))
             continue
@@ -85,10 +98,10 @@ def _table(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list
             continue
         for name, field in fields.items():
             if name not in row and not absent(contract, field):
-                bad.append(problem(_path(contract, index, field), "missing_field", kind=field["kind"]))
-        listed = ", ".join(list(fields)[:12]) + ("…" if len(fields) > 12 else "")
-        for name in row.keys() - fields.keys():
-            bad.append(problem(_path(contract, index, {"name": str(name)}), "unknown_field", fields=listed))
+                bad.append(problem(f"$.rows[{index}]{_named(name)}", "missing_field", kind=field["kind"]))
+        unknown = (str(name) for name in row if name not in fields)
+        for name in islice(unknown, MOST + 1):
+            bad.append(problem(f"$.rows[{index}]{_named(name)}", "unknown_field", fields=listed))
     return [] if bad else [[row.get(name) for row in rows] for name in fields]
 
 
@@ -100,6 +113,8 @@ def absent(contract: Contract, field: dict[str, Any]) -> bool:
 def _array(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[list[Any]]:
     width = len(contract["inputs"])
     for index, row in enumerate(rows):
+        if len(bad) > MOST:
+            break
         if not isinstance(row, list):
             bad.append(problem(f"$.rows[{index}]", "row_type", got=kind_of(row), wanted="list"))
         elif len(row) != width:
@@ -120,6 +135,8 @@ def _tensor(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[lis
     limits = numpy.iinfo(field["dtype"]) if field["kind"] == "integer" else None
     found: list[Any] = []
     for index, row in enumerate(rows):
+        if len(bad) > MOST:
+            break
         path = f"$.rows[{index}]"
         try:
             array = numpy.array(row)

@@ -13,7 +13,7 @@ import binascii
 import io
 from typing import Any
 
-from .problems import Problem, kind_of, problem
+from .problems import Problem, kind_of, problem, shown
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 #: Bands of each mode that a field may have.
@@ -28,8 +28,7 @@ def read_image(field: dict[str, Any], value: Any, path: str, bad: list[Problem])
         return _listed(field, value, path, bad)
     text = value.get("b64") if isinstance(value, dict) and value.keys() == {"b64"} else None
     if not isinstance(text, str):
-        shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:39] + "…"
-        bad.append(problem(path, "wrong_type", value=shown, got=kind_of(value), kind="image"))
+        bad.append(problem(path, "wrong_type", value=shown(value), got=kind_of(value), kind="image"))
         return None
     image = _opened(field, text, path, bad)
     if image is None or field["dtype"] != "uint8":

@@ -14,7 +14,7 @@ import time
 from contextvars import copy_context
 from typing import Any, NamedTuple
 
-from .engine import LARGE_BODY
+from .engine import LARGE_BODY, ODD_BODY
 from .http2 import Door
 from .journal import made, marked
 from .predictor import dumps
@@ -187,7 +187,11 @@ class Lane(Door):
         begin = time.perf_counter()
         warnings: list[Problem] = []
         try:
-            rows, warnings = engine.read(body)
+            rows = engine.decoded(body)
+            if rows is None:
+                if head.length > ODD_BODY:
+                    return False
+                rows, warnings = engine.checked(body)
             answers = engine.at_once(rows)
             asked = None if answers is not None else engine.submit(rows)
         except Exception as error:  # noqa: BLE001 - the model may raise anything

@@ -22,7 +22,12 @@ WARNINGS: Schema = {"type": "array", "items": {"$ref": "#/components/schemas/Pro
 REFUSAL: Schema = {
     "type": "object",
     "description": "What is wrong, where, and what to do.",
-    "properties": {"error": TEXT, "problems": WARNINGS, "count": {"type": "integer"}},
+    "properties": {
+        "error": TEXT,
+        "problems": WARNINGS,
+        "count": {"type": "integer"},
+        "more": {"type": "boolean", "description": "There may be more; nobody looked any further."},
+    },
     "required": ["error"],
 }
 TENSOR: Schema = {

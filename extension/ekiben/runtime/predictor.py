@@ -13,7 +13,7 @@ from typing import Any
 from .columns import Columns, Rows
 from .contract import check, to_data
 from .decode import Decode, decoder
-from .problems import InvalidRows, Problem, kind_of, problem
+from .problems import MOST, InvalidRows, Problem, kind_of, problem
 from .replay import compare
 
 #: Golden examples that a compiled form must answer again wherever it is loaded.
@@ -205,7 +205,7 @@ def parse(body: bytes) -> list[Any]:
 
 def notices(warnings: list[Problem], language: str = "en") -> list[dict[str, str]]:
     """Warnings as they travel: path, code and message; at most 100."""
-    told = (entry.told(language) for entry in warnings[:100])
+    told = (entry.told(language) for entry in warnings[:MOST])
     return [{key: entry[key] for key in ("path", "code", "message")} for entry in told]
 
 

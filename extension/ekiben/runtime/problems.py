@@ -5,6 +5,7 @@ The texts are kept here in both languages because they travel with the service.
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,6 +163,16 @@ def kind_of(value: Any) -> str:
     return KINDS.get(type(value), "null")
 
 
+#: After so many wrong places a request is looked at no further, whatever its size.
+MOST = 100
+
+
+def shown(value: Any) -> str:
+    """A value as an error tells it: 40 signs at most, whatever its size."""
+    text = repr(value[:40]) if isinstance(value, str) else reprlib.repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One place that is wrong. ``values`` fill the texts; a value in WORDS is put in words."""
@@ -203,10 +214,21 @@ class InvalidRows(ValueError):
         super().__init__(f"{first['path']}: {first['message']} {first['remedy']}".strip())
 
     def body(self, language: str = "en") -> dict[str, Any]:
-        """The answer's body: the first problem in a sentence, up to 20 of them, and their number."""
+        """The answer's body: the first problem in a sentence, up to 20 of them, and their number.
+
+        ``more`` says that the number is of the first ``MOST`` only.
+        """
         told = [entry.told(language) for entry in self.problems[: self.shown]]
-        return {
+        body: dict[str, Any] = {
             "error": f"{told[0]['path']}: {told[0]['message']}",
             "problems": told,
-            "count": len(self.problems),
+            "count": min(len(self.problems), MOST),
         }
+        if self.more:
+            body["more"] = True
+        return body
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be more wrong places than were looked for."""
+        return len(self.problems) > MOST

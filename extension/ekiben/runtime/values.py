@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .images import read_image
-from .problems import Problem, kind_of, problem
+from .problems import MOST, Problem, kind_of, problem, shown
 
 INTEGER_LIMITS = {
     f"{sign}int{bits}": (0 if sign else -(2 ** (bits - 1)), 2**bits - 1 if sign else 2 ** (bits - 1) - 1)
@@ -80,7 +80,8 @@ def read_value(
 ) -> Any:
     """The value to hand to the model; what is wrong goes to ``bad``, what is odd to ``warnings``.
 
-    ``rules`` are the contract's ``unseen`` and ``outside``: reject, warn or accept.
+    ``rules`` are the contract's ``unseen`` and ``outside``: reject, warn or accept. Of warnings ``MOST``
+    are kept.
     """
     unseen, outside = rules
     if missing(value):
@@ -92,20 +93,21 @@ def read_value(
         return None
     if field["categories"] is not None:
         if found not in field["categories"] and unseen != "accept":
-            listed = ", ".join(repr(entry) for entry in field["categories"][:20])
-            entry = problem(path, "unknown_category", value=repr(found), categories=listed)
-            (bad if unseen == "reject" else warnings).append(entry)
+            places = bad if unseen == "reject" else warnings
+            if len(places) < MOST or places is bad:
+                listed = ", ".join(repr(entry) for entry in field["categories"][:20])
+                places.append(problem(path, "unknown_category", value=shown(found), categories=listed))
     elif field["minimum"] is not None and field["kind"] in ("number", "integer"):
         low, high = field["minimum"], field["maximum"]
         if not low <= found <= high and outside != "accept":
-            entry = problem(path, "out_of_range", value=found, minimum=low, maximum=high)
-            (bad if outside == "reject" else warnings).append(entry)
+            places = bad if outside == "reject" else warnings
+            if len(places) < MOST or places is bad:
+                places.append(problem(path, "out_of_range", value=found, minimum=low, maximum=high))
     return found
 
 
 def _wrong(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> None:
-    shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:39] + "…"
-    bad.append(problem(path, "wrong_type", value=shown, got=kind_of(value), kind=field["kind"]))
+    bad.append(problem(path, "wrong_type", value=shown(value), got=kind_of(value), kind=field["kind"]))
 
 
 def _number(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..contract import check_columns
-from ..engine import LARGE_BODY, LARGE_ROWS, Engine
+from ..engine import LARGE_BODY, LARGE_ROWS, ODD_BODY, Engine
 from ..predictor import dumps, notices, plain
 from ..problems import InvalidRows, Problem, problem
 from .call import Call, refused
@@ -111,7 +111,8 @@ async def ask(call: Call, read: Callable[[], Given]) -> Answer:
         Overloaded: too much is waiting.
         TimedOut: it took longer than the time limit.
     """
-    large = len(call.body) > LARGE_BODY
+    # Of a packed body nobody knows yet how large it is.
+    large = len(call.body) > ODD_BODY or call.packed
     engine = call.engine
     if not isinstance(engine, Engine):
         return await _through(call, await aside(read) if large else read())

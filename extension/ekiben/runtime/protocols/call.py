@@ -60,15 +60,19 @@ class Call:
         if self.method not in methods:
             raise refused(405, self.path, "wrong_method", method=self.method, methods=", ".join(methods))
 
+    @property
+    def packed(self) -> bool:
+        """Whether the body is compressed."""
+        return self.header(b"content-encoding").lower() not in ("", "identity")
+
     def unpack(self) -> None:
         """Unpacks a body that was sent with ``Content-Encoding: gzip`` or ``deflate``.
 
         Raises:
             InvalidRows: it is of another encoding, damaged, or larger than the limit once unpacked.
         """
-        packed = self.header(b"content-encoding").lower()
-        if packed and packed != "identity":
-            self.body = inflate(self.body, packed, self.limit)
+        if self.packed:
+            self.body = inflate(self.body, self.header(b"content-encoding").lower(), self.limit)
 
     def json(self) -> Any:
         """The body as JSON data; NaN and Infinity are taken as Python writes them.
@@ -118,4 +122,4 @@ def sentences(error: InvalidRows, language: str) -> str:
     told = [entry.told(language) for entry in error.problems[:3]]
     more = len(error.problems) - len(told)
     lines = [f"{entry['path']}: {entry['message']} {entry['remedy']}".strip() for entry in told]
-    return " ".join(lines) + (f" (+{more})" if more else "")
+    return " ".join(lines) + (f" (+{more}{'…' if error.more else ''})" if more else "")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from ..problems import InvalidRows
 from ..reply import Reply
 from . import inference, tensorflow
+from .asking import aside
 from .call import Call, inflate, refused, sentences
 from .protobuf import Malformed
 
@@ -46,7 +47,7 @@ async def answer(call: Call) -> Reply:
     if method is None:
         raise refused(501, call.path, "unknown_route", known=", ".join(METHODS))
     try:
-        answered = await asyncio.wait_for(method(call, _message(call)), deadline(call))
+        answered = await asyncio.wait_for(_called(method, call), deadline(call))
     except Malformed as error:
         raise refused(400, "$", "bad_message", detail=str(error)) from None
     except asyncio.TimeoutError:
@@ -89,6 +90,14 @@ def late(call: Call) -> InvalidRows:
 
 def _spoken(call: Call) -> bool:
     return call.trailers and call.header(b"content-type").startswith(CONTENT.decode())
+
+
+async def _called(method: Method, call: Call) -> bytes:
+    """A packed message is unpacked in a thread, and counts with the size that it has then."""
+    if not call.body[:1] > b"\0":
+        return await method(call, _message(call))
+    call.body = await aside(_message, call)
+    return await method(call, call.body)
 
 
 def _message(call: Call) -> bytes:

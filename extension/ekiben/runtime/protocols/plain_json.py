@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from itertools import islice
 from typing import Any
 
-from ..problems import InvalidRows, kind_of, problem
+from ..problems import MOST, InvalidRows, kind_of, problem
 from .asking import Given, Place
 from .call import refused
 
@@ -47,10 +48,10 @@ def by_column(contract: dict[str, Any], inputs: Any, key: str = "$.inputs") -> G
         raise refused(400, key, "column_names", fields=_listed(names))
     if form in ("tensor", "texts", "images"):
         return by_row(contract, inputs[names[0]], f"{key}.{names[0]}")
+    unknown = (name for name in inputs if name not in names)
     bad = [
         problem(f"{key}.{name}"[:80], "unknown_field", fields=_listed(names))
-        for name in inputs
-        if name not in names
+        for name in islice(unknown, MOST + 1)
     ]
     for field in contract["inputs"]:
         if field["name"] not in inputs:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
-from ..problems import InvalidRows, problem
+from ..problems import MOST, InvalidRows, problem
 from .asking import Given, Place
 from .call import refused
 from .described import datatype, inputs
@@ -45,10 +46,10 @@ def given(contract: dict[str, Any], tensors: list[Tensor], key: str = "$.inputs"
 
 def _columns(contract: dict[str, Any], tensors: list[Tensor], names: list[str], key: str) -> Given:
     listed = ", ".join(names[:20])
+    unknown = (tensor for tensor in tensors if tensor.name not in names)
     bad = [
         problem(tensor.path, "tensor_names", got=tensor.name[:80], wanted=listed)
-        for tensor in tensors
-        if tensor.name not in names
+        for tensor in islice(unknown, MOST + 1)
     ]
     by_name = {tensor.name: tensor for tensor in tensors}
     bad += [problem(key, "tensor_missing", got=name, wanted=listed) for name in names if name not in by_name]
