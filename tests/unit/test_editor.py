@@ -88,6 +88,64 @@ def test_personal_columns_are_told_and_harmless_ones_are_not():
     assert look(persons()) == {"email": "email", "card": "card", "id": "identity", "patient_name": "name"}
 
 
+def resident(n):
+    first = f"110101195{n % 10}0102{n:03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    return first + "10X98765432"[sum(int(a) * b for a, b in zip(first, weights, strict=True)) % 11]
+
+
+NAMES = [family + given for family in "王李张刘陈" for given in ("伟", "芳", "秀英", "敏")]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "kind"),
+    [
+        ("c", NAMES, "name"),
+        ("联系人", [f"甲{n}" for n in range(20)], "name"),
+        ("PassengerName", [f"P {n}" for n in range(20)], "name"),
+        ("c", [resident(n) for n in range(20)], "identity"),
+        ("c", [int(text) for text in map(resident, range(60)) if text.isdigit()], "identity"),
+        ("c", [13800000000 + n for n in range(20)], "phone"),
+        ("c", [13800000000.0 + n for n in range(20)] + [None], "phone"),
+        ("c", [f"010-620000{n}" for n in range(10, 30)], "phone"),
+        ("c", [f"+86 138 0000 00{n}" for n in range(10, 30)], "phone"),
+        ("c", [f"(212) 555-01{n}" for n in range(10, 30)], "phone"),
+        ("c", ["fine"] * 20 + ["write to ada@mail.org, please"], "within"),
+        ("c", ["fine"] * 20 + ["打电话给我：13800000001。"], "within"),
+        ("city", ["北京", "上海", "广州", "深圳", "杭州", "成都", "武汉", "西安", "石家庄"], ""),
+        ("day", [f"2024-01-{n}" for n in range(10, 30)], ""),
+        ("day", [f"{n}/01/2024" for n in range(10, 30)], ""),
+        ("born", [f"01-02-19{n}" for n in range(10, 30)], ""),
+        ("at", [f"{n} {n + 1} {n + 2}" for n in range(10, 30)], ""),
+        ("sku", [f"00{n}-0003-0005" for n in range(10, 30)], ""),
+        ("milliseconds", [1700000000000 + n for n in range(20)], ""),
+        ("revenue", [13_800_000_000 + n for n in range(8)] + list(range(20)), ""),
+        ("order", [4000000000000000 + 1111 * n for n in range(40)], ""),
+        ("phone_model", [f"model {n}" for n in range(20)], ""),
+        ("price", [n * 1.5 for n in range(20)], ""),
+    ],
+)
+def test_what_looks_personal_by_its_name_or_values(column, values, kind):
+    assert look(pandas.DataFrame({column: values})) == ({column: kind} if kind else {})
+    assert look([{column: value} for value in values]) == ({column: kind} if kind else {})
+
+
+def test_numbers_and_parts_of_texts_get_stand_ins_of_their_own_type():
+    frame = pandas.DataFrame(
+        {"phone": [13800000000 + n % 4 for n in range(20)], "note": "from ada@mail.org 13800000001"}
+    )
+    assert look(frame) == {"phone": "phone", "note": "within"}
+    replaced = without(frame, look(frame), "replace")
+    assert (
+        replaced["phone"].tolist()[:5] == [1, 2, 3, 4, 1] and replaced["phone"].dtype == frame["phone"].dtype
+    )
+    assert set(replaced["note"]) == {"from person@example.com 00000000000"}
+    texts = ["good", "ask ada@mail.org", "bad"]
+    assert look(texts) == {"text": "within"} and look(texts[::2]) == {}
+    assert without(texts, look(texts), "replace") == ["good", "ask person@example.com", "bad"]
+    assert without(texts, look(texts), "drop") == ["good", "bad"]
+
+
 @pytest.mark.slow
 def test_stand_ins_never_let_an_original_travel():
     X = persons()
