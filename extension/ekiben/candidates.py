@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ekiben.canonical import bases
 
 #: More objects than these are not looked at; a notebook with more is looked at from its first on.
 MOST = 8
+#: Nor more columns of a frame, where one may be the target.
+_COLUMNS = 40
 
 
 class Named(NamedTuple):
@@ -78,18 +81,46 @@ def tables(known: list[Named], sample: Any) -> list[Named]:
 
 
 def targets(known: list[Named], sample: Any, rows: list[int], classes: tuple[Any, ...] | None) -> list[Any]:
-    """What the model was meant to answer for ``rows`` of the sample: arrays of as many entries."""
-    found: list[Any] = []
+    """What the model was meant to answer for ``rows`` of the sample: arrays of as many entries.
+
+    Variables that are named like one come first. Where there is none, a classifier's classes tell: any other
+    variable, or column beside the sample's own, that holds nothing else. Numbers tell nothing of the kind.
+    """
+    found = _meant(
+        (entry.value for entry in known if _NAMED.match(entry.name) or _bunch(entry)), sample, rows, classes
+    )
+    if not found and classes is not None:
+        found = _meant(_beside(known, sample), sample, rows, classes)
+    return found
+
+
+#: What people call a target.
+_NAMED = re.compile(r"(y|target|label|outcome|answer)", re.IGNORECASE)
+
+
+def _bunch(entry: Named) -> bool:
+    return isinstance(entry.value, dict) and "target" in entry.value and "sklearn.Bunch" in bases(entry.value)
+
+
+def _meant(values: Iterable[Any], sample: Any, rows: list[int], classes: tuple[Any, ...] | None) -> list[Any]:
+    truths = (
+        _truth(value["target"] if isinstance(value, dict) and "target" in value else value, sample, rows)
+        for value in values
+    )
+    return list(itertools.islice((one for one in truths if one is not None and _answers(one, classes)), 4))
+
+
+def _beside(known: list[Named], sample: Any) -> Iterator[Any]:
+    """Variables of one dimension, and columns of other frames that the sample does not have."""
+    own = {str(name) for name in getattr(sample, "columns", ())}
     for entry in known:
-        value = entry.value
-        if isinstance(value, dict) and "target" in value and "sklearn.Bunch" in bases(value):
-            value = value["target"]
-        elif not re.match(r"(y|target|label|outcome|answer)", entry.name, re.IGNORECASE):
+        if entry.value is sample:
             continue
-        truth = _truth(value, sample, rows)
-        if truth is not None and _answers(truth, classes):
-            found.append(truth)
-    return found[:4]
+        if "pandas.DataFrame" in bases(entry.value):
+            others = [name for name in entry.value.columns if str(name) not in own]
+            yield from (entry.value[name] for name in others[:_COLUMNS] if others.count(name) == 1)
+        elif {"pandas.Series", "numpy.ndarray"} & bases(entry.value) or isinstance(entry.value, list):
+            yield entry.value
 
 
 def _truth(value: Any, sample: Any, rows: list[int]) -> Any:

@@ -183,8 +183,9 @@ def _try(
             )
         )
 
-    rows, edges, worst = proof.compare(run, compared)
-    timings = tuple(proof.time(run, count) for count in (1, 100))
+    with _quiet():
+        rows, edges, worst = proof.compare(run, compared)
+        timings = tuple(proof.time(run, count) for count in (1, 100))
     size = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
     found = Compiled(
         form=made.form, converter=entry.name, rows=rows, edges=edges, worst=worst, timings=timings, bytes=size
@@ -193,11 +194,18 @@ def _try(
 
 
 @contextmanager
+def _quiet() -> Iterator[None]:
+    """What a library warns of on each of a thousand calls is said by the first, when the sample is captured."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _mapped() -> Iterator[None]:
     """Whatever a library raises while it converts becomes NotConverted; its warnings are not for the user."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             yield
     except EkibenError:
         raise
@@ -380,8 +388,7 @@ def _spread(count: int) -> list[int]:
 def _or_none(run: Callable[[list[Any]], Answers], rows: list[Any]) -> Answers | None:
     """The answers; None where the model, or its form, refuses the rows by whatever it raises."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             return run(rows)
     except Exception:  # noqa: BLE001 - a refusal is an answer too, and both must refuse
         return None

@@ -159,6 +159,22 @@ def test_no_alarm_for_a_poor_model_of_unequal_classes():
     assert findings(model, X, X=X, y=y, scaler=scaler, model=model, X_scaled=scaler.transform(X)) == ()
 
 
+def test_the_classes_tell_a_target_that_is_not_named_like_one(wine):
+    """A linear model keeps nothing of its data: without the target nothing tells, whatever it is called."""
+    X, y = wine
+    named = pandas.Series(numpy.array(["low", "mid", "high"])[y])
+    scaler = StandardScaler().fit(X)
+    clf = LogisticRegression().fit(scaler.transform(X), named)
+    for beside in ({"quality": named}, {"quality": named.tolist()}, {"df": X.assign(quality=named)}):
+        error = mismatch(clf, X, clf=clf, X=X, scaler=scaler, **beside)
+        assert "fitted on what scaler makes of X" in error.message
+        # Nothing is held against rows that are right, nor where the labels are of other rows.
+        pipeline = make_pipeline(scaler, clf)
+        assert findings(pipeline, X, pipeline=pipeline, X=X, scaler=scaler, **beside) == ()
+    other = {"quality": named.sample(frac=1, random_state=0).to_numpy(), "ages": numpy.arange(len(X))}
+    assert findings(clf, X, clf=clf, X=X, scaler=scaler, **other) == ()
+
+
 def test_two_transformers_one_after_the_other(wine):
     X, y = wine
     scaler = StandardScaler().fit(X)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from ekiben.protocols import Converted, Converter
 from ekiben.records import Compiled, Contract
 from ekiben.registry import converters, framework_for
 from models import applicants, diabetes, iris, people
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 RUNNER = """
@@ -322,3 +324,14 @@ def test_without_a_compiled_form_there_is_nothing_to_leave_out(box):
     native = replace(box.model, compiled=Compiled(reason="it is new"))
     with pytest.raises(NotConverted, match="it is new"):
         render(native, native=False)
+
+
+def test_what_a_library_warns_of_is_not_said_a_thousand_times():
+    """A model that was fitted without names, and a sample with them: scikit-learn warns at every call."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = LogisticRegression(max_iter=500).fit(X.to_numpy(), y)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        ekiben.wrap(model, X, name="nameless")
+    said = [str(entry.message) for entry in told if "feature names" in str(entry.message)]
+    assert 0 < len(said) < 20
