@@ -83,7 +83,7 @@ $(BIN)/python:
 		echo "No virtual environment: on Debian, apt-get install python3-venv first."; exit 1; }
 
 $(VENV)/lab.done: $(BIN)/python $(PACKAGING)
-	$(BIN)/pip install -q -e ".[lab,zh]"
+	$(BIN)/pip install -q -e ".[lab,papermill,zh]"
 	@touch $@
 
 $(VENV)/dev.done: $(BIN)/python $(PACKAGING)

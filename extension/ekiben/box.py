@@ -41,7 +41,7 @@ from ekiben.runtime.predictor import Predictor, plain
 from ekiben.runtime.problems import InvalidRows
 from ekiben.runtime.replay import compare
 from ekiben.status import Status
-from ekiben.views import box_html, carried_html, carried_text, replays_html
+from ekiben.views import box_html, carried_html, carried_text, replays_html, replays_text
 from ekiben.words import _, language
 
 
@@ -56,7 +56,10 @@ class Carriage(tuple[Piece, ...]):
 
 
 class Proof(tuple[Replay, ...]):
-    """Replays by station; in a notebook a table."""
+    """Replays by station; in a notebook a table, elsewhere aligned lines."""
+
+    def __repr__(self) -> str:
+        return replays_text(self)
 
     def _repr_html_(self) -> str:
         return replays_html(self)

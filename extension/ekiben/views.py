@@ -71,12 +71,34 @@ def _carried(model: Model) -> str:
 
 
 def contract_html(contract: Contract) -> str:
-    """Fields as a table."""
+    """Fields as a table, and what happens to what the sample did not have."""
     rows = [
         (field.name, field.dtype, _("allowed") if field.nullable else "–", seen(field))
         for field in contract.inputs
     ]
-    return table((_("field"), _("type"), _("missing"), _("in the sample")), rows)
+    told = table((_("field"), _("type"), _("missing"), _("values")), rows)
+    return f"{told}<p {QUIET}>{escape(' '.join(_rules(contract)))}</p>"
+
+
+def _rules(contract: Contract) -> list[str]:
+    """A sentence a rule, only of kinds that the contract has."""
+    unseen = {
+        "reject": _("Categories that it did not have are refused."),
+        "warn": _("Categories that it did not have are answered with a warning."),
+        "accept": _("Categories that it did not have are accepted."),
+    }
+    outside = {
+        "reject": _("Numbers beyond a range are refused."),
+        "warn": _("Numbers beyond a range are answered with a warning."),
+        "accept": _("Numbers beyond a range are accepted."),
+    }
+    fields = contract.inputs
+    count = contract.sample_rows
+    told = [
+        _("Seen in 1 row of the sample.") if count == 1 else _("Seen in {n} rows of the sample.", n=count)
+    ]
+    told += [unseen[contract.unseen]] if any(field.kind == "category" for field in fields) else []
+    return told + ([outside[contract.outside]] if any(field.minimum is not None for field in fields) else [])
 
 
 def carried_html(pieces: tuple[Piece, ...]) -> str:
@@ -124,6 +146,21 @@ def _how(name: str) -> str:
 
 def replays_html(replays: tuple[Replay, ...]) -> str:
     """Stations down, verdict across."""
+    columns = (_("station"), _("rows that agree"), _("worst difference"), _("time"), _("verdict"))
+    return table(columns, [_verdict(replay) for replay in replays]) if replays else ""
+
+
+def replays_text(replays: tuple[Replay, ...]) -> str:
+    """The same in aligned lines."""
+    rows = [_verdict(replay) for replay in replays]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]])
+        for row in rows
+    )
+
+
+def _verdict(replay: Replay) -> tuple[str, str, str, str, str]:
     stations = {
         "kernel": _("saved copy, in the kernel"),
         "process": _("clean process"),
@@ -132,18 +169,13 @@ def replays_html(replays: tuple[Replay, ...]) -> str:
         "environment": _("fresh environment"),
         "notebook": _("notebook in a fresh kernel"),
     }
-    rows = [
-        (
-            stations.get(replay.station, replay.station),
-            f"{replay.rows - len({entry.row for entry in replay.mismatches})}/{replay.rows}",
-            f"{replay.worst:.3g}",
-            f"{replay.milliseconds:.1f} ms",
-            _("✓ as in the notebook") if replay.passed else _("✗ differs"),
-        )
-        for replay in replays
-    ]
-    columns = (_("station"), _("rows that agree"), _("worst difference"), _("time"), _("verdict"))
-    return table(columns, rows) if rows else ""
+    return (
+        stations.get(replay.station, replay.station),
+        f"{replay.rows - len({entry.row for entry in replay.mismatches})}/{replay.rows}",
+        f"{replay.worst:.3g}",
+        f"{replay.milliseconds:.1f} ms",
+        _("✓ as in the notebook") if replay.passed else _("✗ differs"),
+    )
 
 
 def prediction_html(prediction: Prediction) -> str:

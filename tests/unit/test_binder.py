@@ -20,4 +20,4 @@ def test_repo2docker_writes_a_dockerfile(repository: Path, tmp_path: Path) -> No
 
 def test_it_installs_the_repository_with_its_lab_side(repository: Path) -> None:
     lines = (repository / "binder/requirements.txt").read_text().split()
-    assert lines == [".[lab,zh]"]
+    assert lines == [".[lab,papermill,zh]"]

@@ -107,7 +107,9 @@ def test_wrap_takes_the_variables_name_and_predicts_as_the_notebook():
     assert box.model.name == "my_model"
     answers = box.predict(X[:5])
     assert answers.outputs["predictions"] == My_Model.predict(X[:5]).tolist()
-    assert [replay.station for replay in box.verify()] == ["kernel", "process"]
+    proof = box.verify()
+    assert [replay.station for replay in proof] == ["kernel", "process"]
+    assert repr(proof).count("48/48") == 2 and "clean process" in repr(proof)
     assert ekiben.open_box(box.model.tag).predict(X[:5]).outputs == answers.outputs
 
 

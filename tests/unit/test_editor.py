@@ -32,13 +32,14 @@ def test_a_range_is_edited_and_kept(box):
     box.contract.field("age").range(0, 120)
     assert not box.predict(row(box, age=110)).warnings
     box.contract.rules(outside="reject")
-    with pytest.raises(InvalidRows, match="from 0 to 120"):
+    with pytest.raises(InvalidRows, match="range, 0 to 120"):
         box.predict(row(box, age=121))
     again = ekiben.open_box(box.model.tag)
     assert again.contract.field("age").record.maximum == 120
     written = json.loads((Path(box.project.folder) / "contract.json").read_text())
     assert written == box.model.contract.to_json()
-    assert "120" in box.contract._repr_html_()
+    told = box.contract._repr_html_()
+    assert "120" in told and "Numbers beyond a range are" in told
     box.contract.rules(outside="warn")
 
 

@@ -103,10 +103,10 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     ),
     "out_of_range": (
         (
-            "{value} lies outside the sample, which goes from {minimum} to {maximum}.",
+            "{value} lies outside the contract's range, {minimum} to {maximum}.",
             "Send a value in that range.",
         ),
-        ("{value} 超出样本范围（{minimum} 到 {maximum}）。", "请发送该范围内的值。"),
+        ("{value} 超出契约范围（{minimum} 到 {maximum}）。", "请发送该范围内的值。"),
     ),
     "overloaded": (
         ("The service is overloaded.", "Try again in {seconds} s."),

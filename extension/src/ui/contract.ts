@@ -20,7 +20,7 @@ export function contractTab(contract: Contract): HTMLElement {
       ' ',
       plural(contract.sample_rows, 'Seen in 1 row of the sample.', 'Seen in {n} rows of the sample.'),
       ' ',
-      unseen(contract)
+      ...rules(contract)
     ),
     h(
       'div',
@@ -51,6 +51,14 @@ function form(contract: Contract): string {
   }
 }
 
+/** What happens to what the sample did not have; only of kinds that the contract has. */
+function rules(contract: Contract): string[] {
+  return [
+    contract.inputs.some(field => field.kind === 'category') ? `${unseen(contract)} ` : '',
+    contract.inputs.some(field => field.minimum !== null) ? outside(contract) : ''
+  ];
+}
+
 function unseen(contract: Contract): string {
   switch (contract.unseen) {
     case 'reject':
@@ -59,6 +67,17 @@ function unseen(contract: Contract): string {
       return t('Categories that it did not have are answered with a warning.');
     case 'accept':
       return t('Categories that it did not have are accepted.');
+  }
+}
+
+function outside(contract: Contract): string {
+  switch (contract.outside) {
+    case 'reject':
+      return t('Numbers beyond a range are refused.');
+    case 'warn':
+      return t('Numbers beyond a range are answered with a warning.');
+    case 'accept':
+      return t('Numbers beyond a range are accepted.');
   }
 }
 
