@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ekiben import registry
-from ekiben.builders.oci import layout, remote
+from ekiben.builders.oci import layout, remote, upload
 from ekiben.builders.oci.client import Client
 from ekiben.builders.oci.credentials import login
 from ekiben.builders.oci.reference import parse, source
@@ -85,14 +85,14 @@ def test_a_registry_that_is_killed_and_started_again_gets_the_rest(hub: Registry
         heard.append(how)
 
     client = Client(hub.address)
-    assert remote.push(client, "big", digest, blob, "", tick, hear) == 40 << 20
+    assert upload.push(client, "big", digest, blob, "", tick, hear) == 40 << 20
     assert places == sorted(set(places)), "nothing was sent twice"
     assert (set(heard[:-2]), heard[-2:]) == ({"broken"}, ["resumed", "sent"])
     target = tmp_path / "back"
     remote.fetch(client, "big", digest, target, nothing)
     assert layout.digest_of(target.read_bytes()) == digest
     # Another repository of the same registry has it by being told.
-    assert remote.push(client, "other", digest, blob, "big", nothing) == 0
+    assert upload.push(client, "other", digest, blob, "big", nothing) == 0
 
 
 @in_container
@@ -102,17 +102,17 @@ def test_a_registry_with_a_password(
     hub.kill()
     hub.with_password().start()
     with pytest.raises(BuildFailed, match="refuses") as caught:
-        remote.push(Client(hub.address), "secret", DIGEST, blob, "", nothing)
+        upload.push(Client(hub.address), "secret", DIGEST, blob, "", nothing)
     assert f"docker login {hub.address}" in caught.value.remedy
     docker_config.write_text(auths(hub.address, secret="wrong"))
     with pytest.raises(BuildFailed, match="refuses"):
-        remote.push(Client(hub.address), "secret", DIGEST, blob, "", nothing)
+        upload.push(Client(hub.address), "secret", DIGEST, blob, "", nothing)
     docker_config.write_text(auths(hub.address))
-    assert remote.push(Client(hub.address), "secret", DIGEST, blob, "", nothing) == len(BODY)
-    assert remote.push(Client(hub.address), "other", DIGEST, blob, "secret", nothing) == 0
+    assert upload.push(Client(hub.address), "secret", DIGEST, blob, "", nothing) == len(BODY)
+    assert upload.push(Client(hub.address), "other", DIGEST, blob, "secret", nothing) == 0
     helper(tmp_path, monkeypatch, USER, PASSWORD)
     docker_config.write_text(json.dumps({"credHelpers": {hub.address: "test"}}))
-    assert remote.push(Client(hub.address), "third", DIGEST, blob, "", nothing) == len(BODY)
+    assert upload.push(Client(hub.address), "third", DIGEST, blob, "", nothing) == len(BODY)
 
 
 @pytest.fixture
@@ -143,15 +143,15 @@ def test_tokens_over_tls_with_an_own_authority(
 ) -> None:
     place, tokens = guarded
     with pytest.raises(BuildFailed, match="certificate verify failed"):
-        remote.push(Client(place.address), "team/iris", DIGEST, blob, "", nothing)
+        upload.push(Client(place.address), "team/iris", DIGEST, blob, "", nothing)
     trusting(tokens, place.address, monkeypatch)
     with pytest.raises(BuildFailed, match="refuses"):
-        remote.push(Client(place.address), "team/iris", DIGEST, blob, "", nothing)
+        upload.push(Client(place.address), "team/iris", DIGEST, blob, "", nothing)
     docker_config.write_text(auths(place.address))
-    assert remote.push(Client(place.address), "team/iris", DIGEST, blob, "", nothing) == len(BODY)
+    assert upload.push(Client(place.address), "team/iris", DIGEST, blob, "", nothing) == len(BODY)
     assert tokens.asked[-1] == ("basic", ("repository:team/iris:pull,push",))
     # A mount reads another repository, which the token must allow.
-    assert remote.push(Client(place.address), "team/wine", DIGEST, blob, "team/iris", nothing) == 0
+    assert upload.push(Client(place.address), "team/wine", DIGEST, blob, "team/iris", nothing) == 0
     assert tokens.asked[-1][1] == ("repository:team/wine:pull,push", "repository:team/iris:pull")
     # A helper of a cloud gives a refresh token instead of a name.
     helper(tmp_path, monkeypatch, "<token>", REFRESH)
@@ -180,7 +180,7 @@ def test_a_token_that_runs_out_is_renewed(
             ended.append(done)
             client._headers = {scopes: "Bearer none.of.yours" for scopes in client._headers}
 
-    assert remote.push(client, "large", layout.digest_of(blob.read_bytes()), blob, "", tick) == 20 << 20
+    assert upload.push(client, "large", layout.digest_of(blob.read_bytes()), blob, "", tick) == 20 << 20
     assert [kind for kind, _scopes in tokens.asked] == ["basic", "basic"]
 
 
@@ -191,9 +191,9 @@ def test_plain_http_only_when_asked_for(hub: Registry, blob: Path, monkeypatch: 
     hub.start()
     elsewhere = f"0.0.0.0:{hub.address.rpartition(':')[2]}"  # this machine, by a name that does not say so
     with pytest.raises(BuildFailed, match="cannot be reached"):
-        remote.push(Client(elsewhere), "iris", DIGEST, blob, "", nothing)
+        upload.push(Client(elsewhere), "iris", DIGEST, blob, "", nothing)
     monkeypatch.setenv("EKIBEN_HTTP_REGISTRIES", f"example.org {elsewhere}")
-    assert remote.push(Client(elsewhere), "iris", DIGEST, blob, "", nothing) == len(BODY)
+    assert upload.push(Client(elsewhere), "iris", DIGEST, blob, "", nothing) == len(BODY)
 
 
 def test_logins_of_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +247,7 @@ def large(hub: Registry, fresh_home: Path, monkeypatch: pytest.MonkeyPatch, pers
     """An image with 40 MB of model that is sent in small pieces, for the registry ``hub``."""
     monkeypatch.setenv("HOME", person["HOME"])
     monkeypatch.setenv("EKIBEN_BUILD_PLATFORM", "linux/amd64")
-    monkeypatch.setattr(remote, "PIECE", 128 << 10)
+    monkeypatch.setattr(upload, "PIECE", 128 << 10)
     base(f"{hub.address}/base:1", "amd64")
     oci: Any = registry.builder("oci")
     project = small(fresh_home / "one", size=40 << 20)
@@ -359,4 +359,69 @@ def _size(file: Path) -> int:
         return 0
 
 
-_IN_PIECES = "import sys; from ekiben.builders.oci import remote; from ekiben.cli import main; remote.PIECE = 128 << 10"
+_IN_PIECES = "import sys; from ekiben.builders.oci import upload; from ekiben.cli import main; upload.PIECE = 128 << 10"
+
+
+def requests(hub: Registry) -> list[str]:
+    """What the registry was asked since it was started last: methods with their paths."""
+    lines = re.findall(r'"([A-Z]+) (\S+) HTTP/1\.1"', hub.log())
+    return [f"{method} {path.partition('?')[0]}" for method, path in lines]
+
+
+def renewed(image: Image, folder: Path, hub: Registry) -> Image:
+    """The same project with another small model, built under the same name."""
+    oci: Any = registry.builder("oci")
+    made: Image = oci.assemble(
+        small(folder, tag="small:2", size=1000), image.reference, f"{hub.address}/base:1", nothing
+    )
+    return made
+
+
+@in_container
+def test_a_rebuild_asks_about_nothing_that_the_name_has(
+    hub: Registry, large: Image, fresh_home: Path
+) -> None:
+    oci: Any = registry.builder("oci")
+    oci.push(large, nothing)
+    before = len(requests(hub))
+    second = renewed(large, fresh_home / "two", hub)
+    heard = Watching()
+    sent = oci.push(second, heard)
+    asked = [line for line in requests(hub)[before:] if "/v2/small/" in line]
+    new = {name for name, how in heard.how.items() if how == "sent"}
+    assert new == {"the model small:2", "the settings"} and 0 < sent < 20_000
+    assert heard.how[f"{hub.address}/base:1"] == "there"
+    # One look at the name, an upload for each new blob, the name.
+    assert [line.partition(" ")[0] for line in asked] == [
+        "GET",
+        "POST",
+        *sorted(["POST", "PUT", "PUT"]),
+        "PUT",
+    ]
+    assert remote.resolve(Client(hub.address), parse(second.reference), "linux/amd64").digest == second.digest
+
+
+@in_container
+def test_a_registry_that_lost_a_layer_gets_it_again(hub: Registry, large: Image, fresh_home: Path) -> None:
+    oci: Any = registry.builder("oci")
+    oci.push(large, nothing)
+    second = renewed(large, fresh_home / "two", hub)
+    client = Client(hub.address)
+    lost = next(one for one in second.layers if one.made_by == "the runtime")
+    path = f"v2/small/blobs/{lost.digest}"
+    assert client.ask("DELETE", path, repository="small", actions="delete").status == 202
+    assert oci.push(second, nothing) > lost.bytes
+    target = fresh_home / "back"
+    remote.fetch(client, "small", lost.digest, target, nothing)
+    assert target.stat().st_size == lost.bytes
+
+
+@in_container
+def test_a_connection_that_the_registry_closed_meanwhile_is_not_used(hub: Registry, blob: Path) -> None:
+    client = Client(hub.address)
+    assert upload.push(client, "one", DIGEST, blob, "", nothing) == len(BODY)
+    hub.kill()
+    hub.start()
+    heard: list[str] = []
+    assert upload.push(client, "two", DIGEST, blob, "", nothing, heard.append) == len(BODY)
+    assert heard == ["sent"]

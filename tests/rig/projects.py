@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from ekiben.builders.oci import layers, layout, remote
+from ekiben.builders.oci import layers, layout, remote, upload
 from ekiben.builders.oci.client import Client
 from ekiben.builders.oci.layers import Entry
 from ekiben.builders.oci.reference import parse
@@ -73,8 +73,8 @@ def base(reference: str, machine: str, *entries: Entry) -> str:
     told = layers.folder() / "config"
     told.write_bytes(config)
     digest = layout.digest_of(config)
-    remote.push(client, target.repository, layer.digest, layers.blob(layer.digest), "", nothing)
-    remote.push(client, target.repository, digest, told, "", nothing)
+    upload.push(client, target.repository, layer.digest, layers.blob(layer.digest), "", nothing)
+    upload.push(client, target.repository, digest, told, "", nothing)
     told.unlink()
     manifest = {
         "schemaVersion": 2,

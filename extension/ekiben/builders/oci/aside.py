@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from ekiben.errors import Cancelled
@@ -37,7 +36,7 @@ class Aside(Generic[Result]):
         """What the work gives, or raises; ``tick`` is called meanwhile."""
         while not self._future.done():
             tick()
-            time.sleep(0.05)
+            wait((self._future,), 0.05)
         return self._future.result()
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:

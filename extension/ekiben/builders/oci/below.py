@@ -8,6 +8,7 @@ import re
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ekiben import paths
@@ -36,10 +37,24 @@ class Below:
     packages: tuple[SystemPackage, ...]
 
 
+def libraries(manifest: dict[str, Any], tick: Callable[[], None]) -> frozenset[str]:
+    """As ``look``, without the packages, which are some hundred records."""
+    try:
+        kept = json.loads(_note(manifest).read_text(encoding="utf-8"))
+        os.utime(_note(manifest))
+        return frozenset(kept["libraries"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return look(manifest, tick).libraries
+
+
+def _note(manifest: dict[str, Any]) -> Path:
+    key = layers.key_of("below", [layer["digest"] for layer in manifest["layers"]])
+    return layers.folder() / "keys" / f"{key}.json"
+
+
 def look(manifest: dict[str, Any], tick: Callable[[], None]) -> Below:
     """Reads a base's layers, which must lie here, once; what was seen is kept for the next build."""
-    key = layers.key_of("below", [layer["digest"] for layer in manifest["layers"]])
-    note = layers.folder() / "keys" / f"{key}.json"
+    note = _note(manifest)
     try:
         kept = json.loads(note.read_text(encoding="utf-8"))
         os.utime(note)

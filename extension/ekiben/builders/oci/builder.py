@@ -61,7 +61,7 @@ class Oci:
     def problem_with(self, base: str) -> Finding | None:
         """As ``problem``, for a base image that was named."""
         try:
-            Client(source(base).host).base(_QUICK)
+            Client(source(base).host).reach(_QUICK)
         except BuildFailed as problem:
             return Finding("error", f"oci: {problem.message}", problem.remedy)
         return None

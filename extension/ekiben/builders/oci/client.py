@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
+from ekiben.builders.oci import kept_open
 from ekiben.builders.oci.credentials import login
 from ekiben.builders.oci.reference import HUB, here, plain
 from ekiben.errors import BuildFailed
@@ -56,6 +57,10 @@ def _context(_system: str | None, own: tuple[tuple[str, int], ...]) -> ssl.SSLCo
     return context
 
 
+#: Which scheme a registry was found to speak.
+_spoken: dict[str, str] = {}
+
+
 def _seconds(told: str) -> float:
     """A ``Retry-After``; 0 where it is a date or not there."""
     return float(told) if told.isdigit() else 0.0
@@ -79,26 +84,37 @@ class Client:
         self._headers: dict[tuple[str, ...], str] = {}
         self._scheme = ""
         proxies = ProxyHandler({}) if here(host) else ProxyHandler()
-        self._opener: OpenerDirector = build_opener(proxies, HTTPSHandler(context=trust(host)))
+        self._opener: OpenerDirector = build_opener(proxies, kept_open.Plain(), kept_open.Secure(trust(host)))
 
-    def base(self, timeout: float = TIMEOUT) -> str:
+    def base(self) -> str:
         """``https://host``; found by trying where plain HTTP is allowed too.
 
         Raises:
             BuildFailed: it cannot be reached.
         """
         if not self._scheme:
-            try:
-                self._open(Request(f"https://{self._address}/v2/"), timeout)
-                self._scheme = "https"
-            except BROKEN as problem:
-                reason = getattr(problem, "reason", problem)
-                spoke_http = isinstance(reason, ssl.SSLError) and not isinstance(
-                    reason, ssl.SSLCertVerificationError
-                )
-                if not plain(self.host) or not (spoke_http or isinstance(reason, http.client.HTTPException)):
-                    raise self._unreachable(problem) from problem
-                self._scheme = "http"
+            known = _spoken.get(self.host, "")
+            self._scheme = known if known == "https" or plain(self.host) else ""
+        return f"{self._scheme}://{self._address}" if self._scheme else self.reach()
+
+    def reach(self, timeout: float = TIMEOUT) -> str:
+        """As ``base``, and it answers now.
+
+        Raises:
+            BuildFailed: it cannot be reached.
+        """
+        try:
+            self._open(Request(f"https://{self._address}/v2/"), timeout)
+            self._scheme = "https"
+        except BROKEN as problem:
+            reason = getattr(problem, "reason", problem)
+            spoke_http = isinstance(reason, ssl.SSLError) and not isinstance(
+                reason, ssl.SSLCertVerificationError
+            )
+            if not plain(self.host) or not (spoke_http or isinstance(reason, http.client.HTTPException)):
+                raise self._unreachable(problem) from problem
+            self._scheme = "http"
+        _spoken[self.host] = self._scheme
         return f"{self._scheme}://{self._address}"
 
     def ask(
@@ -178,12 +194,15 @@ class Client:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if into is not None:
                     into(response)
-                    return Answer(response.status, headers, b"")
-                return Answer(response.status, headers, response.read())
+                answer = Answer(response.status, headers, b"" if into else response.read())
+                kept_open.give_back(response)
+                return answer
         except HTTPError as refused:
             headers = {name.lower(): value for name, value in refused.headers.items()}
             with refused:
-                return Answer(refused.code, headers, refused.read(10_000))
+                answer = Answer(refused.code, headers, refused.read(10_000))
+                kept_open.give_back(refused.fp)
+                return answer
 
     def _authorization(self, challenge: str, scopes: tuple[str, ...]) -> str:
         known = login(self.host)
@@ -208,6 +227,7 @@ class Client:
         return f"Bearer {tokens.get('token') or tokens.get('access_token', '')}"
 
     def _unreachable(self, problem: BaseException) -> BuildFailed:
+        _spoken.pop(self.host, None)
         return BuildFailed(
             _(
                 "The registry {host} cannot be reached: {why}",

@@ -16,7 +16,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ _FORMAT = f"4-{_LEVEL}-{zlib.ZLIB_RUNTIME_VERSION}"
 _WORTH = 0.9
 _SAMPLE = 256 << 10
 _KEPT = 30 * 24 * 3600.0
+_LOOK = 3600.0
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,13 @@ def put(file: Path, target: Path) -> None:
 
 
 def prune() -> None:
-    """Forgets what no build has used for a month."""
+    """Forgets what no build has used for a month; looks once an hour at most."""
+    looked = folder() / "pruned"
+    with suppress(FileNotFoundError):
+        if time.time() - looked.stat().st_mtime < _LOOK:
+            return
+    if folder().is_dir():
+        looked.touch()
     kinds = ("blobs", "keys", "parts", "contents")
     for file in (file for kind in kinds for file in folder().glob(f"{kind}/*")):
         try:

@@ -49,7 +49,7 @@ def layer(linked: list[Linked], base: Base, platform: str, say: Say) -> Stored |
     def tick() -> None:
         say(_("Looking for native libraries"))
 
-    there = below.look(base.manifest, tick).libraries
+    there = below.libraries(base.manifest, tick)
     without = os.environ.get("EKIBEN_WITHOUT_LIBRARIES", "").replace(",", " ").split()
     lacking = shared_objects.missing(linked, {*there, *without})
     if not lacking:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,12 @@ class Subject:
     python: str
     created: str
 
-    @property
+    @cached_property
+    def contents(self) -> dict[str, bytes]:
+        """The project's files by path, as they lie on the disk now."""
+        return {path: (self.project / path).read_bytes() for path in self.files}
+
+    @cached_property
     def notes(self) -> dict[str, Any]:
         """The model's own record."""
         data: dict[str, Any] = json.loads((self.model / "model.json").read_text(encoding="utf-8"))
@@ -74,12 +79,13 @@ def subject(project: Project) -> Subject:
         if not file.is_file():
             raise NotFound(message, where=str(file), remedy=_("Wrap the model again."))
     notes = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return Subject(
         tag=project.model,
         project=Path(project.folder),
         files=tuple(sorted({*project.files, *project.copies} - _LEFT_OUT)),
         model=model,
-        service=yaml.safe_load(recipe.read_text(encoding="utf-8"))["service"],
+        service=yaml.load(recipe.read_text(encoding="utf-8"), loader)["service"],
         python=notes["python"],
         created=notes.get("created", ""),
     )
@@ -98,6 +104,7 @@ _HEALTH = {
 _AS_NAMED = {"h2", "httptools", "msgspec", "numpy", "pandas", "psutil", "uvloop"}
 #: What the service imports for BentoML's own routes, and for traces, where somebody asks for them.
 _BENTOML = {"bentoml", "opentelemetry-api", "pydantic", "starlette"}
+_NOT_PACKAGES = frozenset({"runtime", *sys.stdlib_module_names})
 #: What of the runtime is of one model only.
 _OF_THE_MODEL = ("runtime/adapter.py", "runtime/as_made.py", "runtime/made_for.py")
 
@@ -132,7 +139,7 @@ def imported(of: Subject) -> Wanted | None:
         return None
     needed, all_of_it = form.get("requirements", ()), of.notes.get("requirements", ())
     spare = reachable.named(all_of_it) - reachable.named(needed) if compiled else set()
-    texts = {path: (of.project / path).read_text(encoding="utf-8") for path in of.files if path[-3:] == ".py"}
+    texts = {path: body.decode() for path, body in of.contents.items() if path[-3:] == ".py"}
     edited = texts["service.py"] != texts.get("runtime/as_made.py", texts["service.py"])
     if "NATIVE = False" in texts.get("runtime/made_for.py", "") and not edited:
         spare |= _BENTOML
@@ -141,7 +148,7 @@ def imported(of: Subject) -> Wanted | None:
         for path, text in texts.items()
         if _shared(path) or path == "runtime/adapter.py"
         for name in _named(text, Path(path).parent.as_posix().replace("/", "."))
-        if name.partition(".")[0] not in {"runtime", *sys.stdlib_module_names}
+        if name.partition(".")[0] not in _NOT_PACKAGES
     }
     return Wanted(tuple(sorted(direct - _AS_NAMED - spare)), tuple(sorted(spare)), tuple(sorted(names)))
 
@@ -156,7 +163,7 @@ def _shared(path: str) -> bool:
 
 
 def _code(of: Subject, files: list[str], compiling: bool, made_by: str, tick: Callable[[], None]) -> Stored:
-    contents = {path: (of.project / path).read_bytes() for path in files}
+    contents = {path: of.contents[path] for path in files}
     hashes = [(path, hashlib.sha256(text).hexdigest()) for path, text in contents.items()]
     key = layers.key_of("code", made_by, hashes, _ROOMS, compiling and sys.version)
     found = layers.known(key)
@@ -221,7 +228,7 @@ def config(of: Subject, base: Base, made: tuple[Stored, ...], platform: str) -> 
     above = {k: v for k, v in (under.get("Labels") or {}).items() if not k.startswith("org.opencontainers.")}
     labels = {
         **above,
-        **labels_of(of.notes, (of.project / "contract.json").read_bytes()),
+        **labels_of(of.notes, of.contents["contract.json"]),
         "org.opencontainers.image.base.name": str(base.reference),
         "org.opencontainers.image.base.digest": base.digest,
         **({"io.ekiben.libraries": libraries[0].removeprefix(NATIVE)} if libraries else {}),

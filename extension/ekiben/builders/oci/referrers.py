@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ekiben import paths
-from ekiben.builders.oci import layout, remote
+from ekiben.builders.oci import layout, remote, upload
 from ekiben.builders.oci.client import Client
 from ekiben.builders.oci.reference import Reference
 
@@ -66,7 +66,7 @@ def send(client: Client, target: Reference, folder: Path) -> int:
         manifest = json.loads(text)
         for blob in (manifest["config"], *manifest["layers"]):
             file = layout.blob(folder, blob["digest"])
-            sent += remote.push(client, target.repository, blob["digest"], file, "", lambda _done: None)
+            sent += upload.push(client, target.repository, blob["digest"], file, "", lambda _done: None)
         digest = Reference(target.host, target.repository, "", entry["digest"])
         if not remote.name(client, digest, text).headers.get("oci-subject"):
             unknown.append(entry)

@@ -1,18 +1,18 @@
-"""Manifests and blobs of a registry: fetched with their digest checked, pushed piece by piece."""
+"""Manifests and blobs of a registry, fetched with their digest checked; and names that are set."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlencode
 
-from ekiben.builders.oci.client import BROKEN, PAUSES, Answer, Client
+from ekiben.builders.oci import layers
+from ekiben.builders.oci.client import BROKEN, Answer, Client
 from ekiben.builders.oci.reference import Reference
 from ekiben.errors import BuildFailed
 from ekiben.words import _
@@ -21,18 +21,8 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _ACCEPT = ", ".join((INDEX, MANIFEST, f"{_DOCKER}.list.v2+json", f"{_DOCKER}.v2+json"))
-#: Bytes of one piece of an upload; what is lost when the connection breaks.
-PIECE = 8 << 20
-
 #: ``tick(bytes so far)``; what it raises stops the transfer.
 Tick = Callable[[int], None]
-#: ``hear(how)`` an upload fares: ``there``, ``mounted`` or ``sent`` at its end; ``broken`` while it waits for the
-#: registry, then ``resumed`` or, where nothing of it was kept, ``again``. What it raises stops the transfer.
-Hear = Callable[[str], None]
-
-
-def _silent(_how: str) -> None:
-    """Nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +51,10 @@ def resolve(client: Client, wanted: Reference, platform: str) -> Base:
         if not fitting:
             raise _none_for(wanted, platform)
         digest, manifest = _manifest(client, wanted, fitting[0]["digest"])
-    told = client.ask(
-        "GET",
-        f"v2/{wanted.repository}/blobs/{manifest['config']['digest']}",
-        repository=wanted.repository,
+    told = manifest["config"]["digest"]
+    config: dict[str, Any] = json.loads(
+        _by_digest(client, wanted, f"v2/{wanted.repository}/blobs/{told}", told)
     )
-    _checked(told, wanted, manifest["config"]["digest"])
-    config: dict[str, Any] = json.loads(told.body)
     if f"{config.get('os')}/{config.get('architecture')}" != platform:
         raise _none_for(wanted, platform)
     return Base(wanted, digest, manifest, config)
@@ -83,10 +70,27 @@ def _none_for(wanted: Reference, platform: str) -> BuildFailed:
 
 def _manifest(client: Client, wanted: Reference, tag: str) -> tuple[str, dict[str, Any]]:
     path = f"v2/{wanted.repository}/manifests/{tag}"
+    if tag.startswith("sha256:"):
+        return tag, json.loads(_by_digest(client, wanted, path, tag))
     told = client.ask("GET", path, repository=wanted.repository, headers={"Accept": _ACCEPT})
-    digest = _checked(told, wanted, tag if tag.startswith("sha256:") else "")
+    digest = _checked(told, wanted, "")
     manifest: dict[str, Any] = json.loads(told.body)
     return digest, manifest
+
+
+def _by_digest(client: Client, wanted: Reference, path: str, digest: str) -> bytes:
+    """A small document of a base; what has a digest never changes, so it is asked for once and kept."""
+    file = layers.blob(digest)
+    with suppress(FileNotFoundError):
+        body = file.read_bytes()
+        os.utime(file)
+        return body
+    told = client.ask("GET", path, repository=wanted.repository, headers={"Accept": _ACCEPT})
+    _checked(told, wanted, digest)
+    with layers.part() as part:
+        part.write_bytes(told.body)
+        layers.keep(part, digest)
+    return told.body
 
 
 def _checked(told: Answer, wanted: Reference, digest: str) -> str:
@@ -125,99 +129,25 @@ def fetch(client: Client, repository: str, digest: str, target: Path, tick: Tick
         )
 
 
-def push(
-    client: Client, repository: str, digest: str, file: Path, mount: str, tick: Tick, hear: Hear = _silent
-) -> int:
-    """Puts a blob into a repository; gives the bytes that had to be sent.
+def listed(client: Client, target: Reference) -> frozenset[str]:
+    """The blobs of the image that the name means now: a registry keeps what a manifest speaks of.
 
-    ``mount`` is a repository of the same registry that may have it; the upload goes on where it was when
-    the connection breaks or the registry is started again. What ``tick`` or ``hear`` raises ends it, and the
-    registry is asked to drop what had come.
+    Raises:
+        BuildFailed: the registry cannot be reached, or refuses.
     """
-    size = file.stat().st_size
-
-    def ask(method: str, path: str, actions: str = "pull,push", **more: Any) -> Answer:
-        return client.ask(method, path, repository=repository, actions=actions, **more)
-
-    def begin(mount: str = "") -> Answer:
-        query = {"mount": digest, "from": mount} if mount else {}
-        return ask("POST", f"v2/{repository}/blobs/uploads/?{urlencode(query)}", also=mount, body=b"")
-
-    def there() -> bool:
-        return ask("HEAD", f"v2/{repository}/blobs/{digest}").status == 200
-
-    if there():
-        hear("there")
-        return 0
-    answer = begin(mount)
-    if answer.status == 201:
-        hear("mounted")
-        return 0
-    pauses = iter(PAUSES)
-    place, done = _place(answer, client), 0
+    path, told = f"v2/{target.repository}/manifests/{target.wanted}", {"Accept": MANIFEST}
     try:
-        with open(file, "rb") as blob:
-            while True:
-                try:
-                    while done < size:
-                        blob.seek(done)
-                        piece = blob.read(PIECE)
-                        told = {"Content-Type": "application/octet-stream"}
-                        told["Content-Range"] = f"{done}-{done + len(piece) - 1}"
-                        answer = ask("PATCH", place, body=piece, headers=told, once=True)
-                        if answer.status >= 400:
-                            raise ConnectionError(f"status {answer.status}")
-                        place, done = _place(answer, client), done + len(piece)
-                        tick(done)
-                    joint = "&" if "?" in place else "?"
-                    answer = ask("PUT", f"{place}{joint}{urlencode({'digest': digest})}", body=b"", once=True)
-                    if answer.status == 201:
-                        hear("sent")
-                        return size
-                    raise ConnectionError(f"status {answer.status} {answer.body[:200]!r}")
-                except BROKEN as problem:
-                    pause = next(pauses, None)
-                    if pause is None:
-                        raise BuildFailed(
-                            _("The upload broke off: {why}", why=problem),
-                            where=client.host,
-                            remedy=_("Try again."),
-                        ) from problem
-                    _wait(pause, hear)
-                    # Where it is, as the registry sees it; it may have forgotten.
-                    answer = ask("GET", place)
-                    if answer.status == 204 and "range" in answer.headers:
-                        last = int(answer.headers["range"].rpartition("-")[2])
-                        place, done = _place(answer, client, place), last + 1 if last else 0
-                    elif there():  # the answer to the last request was what broke
-                        hear("sent")
-                        return size
-                    else:
-                        place, done = _place(begin(), client), 0
-                    hear("resumed" if done else "again")
-    except BaseException:
-        # Nothing half written stays; one that cannot be asked any more throws it away in its own time.
-        with suppress(BuildFailed, *BROKEN):
-            ask("DELETE", place, "delete", once=True)
-        raise
-
-
-def _wait(seconds: float, hear: Hear) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        hear("broken")
-        time.sleep(min(left, 0.2))
-
-
-def _place(answer: Answer, client: Client, known: str = "") -> str:
-    place = answer.headers.get("location") or known
-    if answer.status >= 400 or not place:
-        raise BuildFailed(
-            _("The registry takes no upload (it answers {status}).", status=answer.status),
-            where=client.host,
-            remedy=answer.body.decode("utf-8", "replace")[:300],
+        answer = client.ask(
+            "GET", path, repository=target.repository, actions="pull,push", headers=told, once=True
         )
-    return place
+    except BROKEN:
+        client.reach()  # one that is not there at all is told at once
+        answer = client.ask("GET", path, repository=target.repository, actions="pull,push", headers=told)
+    try:
+        manifest = json.loads(answer.body) if answer.status == 200 else {}
+        return frozenset(one["digest"] for one in (*manifest["layers"], manifest["config"]))
+    except (ValueError, KeyError, TypeError):
+        return frozenset()  # there is none, or it is no image's
 
 
 def name(client: Client, target: Reference, manifest: bytes, media: str = MANIFEST) -> Answer:

@@ -10,10 +10,10 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekiben.builders.oci import layout, referrers, remote
+from ekiben.builders.oci import layout, referrers, remote, upload
 from ekiben.builders.oci.client import Client
 from ekiben.builders.oci.reference import Reference, source
-from ekiben.errors import Cancelled
+from ekiben.errors import BuildFailed, Cancelled
 from ekiben.protocols import LayerProgress
 from ekiben.records import LayerStep
 from ekiben.words import _
@@ -35,7 +35,6 @@ def send(
         BuildFailed: the registry cannot be reached, or refuses.
     """
     client = Client(target.host)
-    client.base()
     text = layout.manifest_text(folder)
     manifest = json.loads(text)
     below = source(base)
@@ -49,31 +48,55 @@ def send(
             {one["digest"]: one["size"] for one in blobs}.items(), key=lambda one: -one[1]
         )
     ]
+    named = base.rpartition("@")[0]
+    listed = remote.listed(client, target)
 
-    def push(parcel: _Parcel) -> _Parcel:
+    def push(parcel: _Parcel, asking: bool) -> _Parcel:
         parcel.begin()
-        file = layout.blob(folder, parcel.digest)
-        remote.push(client, target.repository, parcel.digest, file, mount, parcel.tick, parcel.hear)
+        if parcel.digest in listed and not asking:
+            parcel.hear("there")
+        else:
+            file = layout.blob(folder, parcel.digest)
+            of_base = names.get(parcel.digest) == named
+            upload.push(
+                client,
+                target.repository,
+                parcel.digest,
+                file,
+                mount if of_base else "",
+                parcel.tick,
+                parcel.hear,
+                new=bool(listed) and not asking,
+            )
         parcel.end()
         return parcel
 
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        pushing = [pool.submit(push, parcel) for parcel in parcels]
-        try:
-            rest = set(pushing)
-            while rest:
-                ended, rest = wait(rest, timeout=0.2, return_when=FIRST_COMPLETED)
-                for one in ended:
-                    done = one.result()
-                    if isinstance(say, LayerProgress):
-                        name = names.get(done.digest, _("the settings"))
-                        say.layer(LayerStep(name, done.size, round(done.seconds, 2), done.how))
-                say(_now(parcels, began))
-        except BaseException:
-            stop.set()
-            raise
+    def deliver(some: list[_Parcel], asking: bool) -> None:
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            rest = {pool.submit(push, parcel, asking) for parcel in some}
+            try:
+                while rest:
+                    ended, rest = wait(rest, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for one in ended:
+                        done = one.result()
+                        if isinstance(say, LayerProgress):
+                            name = names.get(done.digest, _("the settings"))
+                            say.layer(LayerStep(name, done.size, round(done.seconds, 2), done.how))
+                    say(_now(parcels, began))
+            except BaseException:
+                stop.set()
+                raise
+
+    deliver(parcels, asking=False)
     # The name is set last: until then the registry gives what it gave before.
-    remote.name(client, target, text)
+    try:
+        remote.name(client, target, text)
+    except BuildFailed:
+        if not listed:
+            raise
+        # It has lost a blob of the image that was there before, or does not share it with this one.
+        deliver([one for one in parcels if one.digest in listed], asking=True)
+        remote.name(client, target, text)
     return sum(one.bytes for one in parcels) + referrers.send(client, target, folder)
 
 
@@ -101,7 +124,7 @@ class _Parcel:
         self.bytes, self.waiting = done, False
 
     def hear(self, how: str) -> None:
-        """Takes a word of ``remote.push``; that it broke is worth more than that it was sent."""
+        """Takes a word of ``upload.push``; that it broke is worth more than that it was sent."""
         if self.stop.is_set():
             raise Cancelled(_("The build was cancelled."))
         self.waiting = how == "broken"
