@@ -63,7 +63,7 @@ def _sent(kind: type[HTTPConnection], request: Request, trust: ssl.SSLContext | 
     key = (os.getpid(), kind.__name__, request.host, behind, trust)
     # For a proxy that leads to a TLS server, and for nobody else.
     told = {name: headers.pop(name) for name in ("Proxy-Authorization",) if behind and name in headers}
-    timeout: Any = request.timeout  # type: ignore[attr-defined]
+    timeout: Any = request.timeout
     data: Any = request.data
     trusted: Any = {"context": trust} if trust else {}
     connection = _taken(key)
