@@ -425,3 +425,28 @@ def test_a_connection_that_the_registry_closed_meanwhile_is_not_used(hub: Regist
     heard: list[str] = []
     assert upload.push(client, "two", DIGEST, blob, "", nothing, heard.append) == len(BODY)
     assert heard == ["sent"]
+
+
+@in_container
+def test_the_registry_is_asked_before_the_build(
+    hub: Registry, docker_config: Path, guarded: tuple[Registry, Tokens], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oci: Any = registry.builder("oci")
+    oci.may_push(f"{hub.address}/team/iris:1")
+    assert uploads(hub) == []
+    hub.kill()
+    with pytest.raises(BuildFailed, match="cannot be reached"):
+        oci.may_push(f"{hub.address}/team/iris:1")
+    hub.with_password().start()
+    place, tokens = guarded
+    trusting(tokens, place.address, monkeypatch)
+    for host in (hub.address, place.address):
+        name = f"{host}/team/iris:1"
+        for told in ("{}", auths(host, secret="wrong")):
+            docker_config.write_text(told)
+            with pytest.raises(BuildFailed, match="refuses team/iris") as caught:
+                oci.may_push(name)
+            assert caught.value.remedy == f"Log in first: docker login {host}"
+        docker_config.write_text(auths(host))
+        oci.may_push(name)
+    assert uploads(hub) == uploads(place) == []

@@ -114,17 +114,18 @@ def test_from_the_notebook_to_the_registry(tmp_path: Path, container_rig: Rig, h
 
 
 def _refused(tag: str, folder: Path) -> None:
-    """A registry that wants a login: the image is proven, kept here, and not pushed."""
+    """A registry that wants a login says so before anything is run or built."""
     guarded = Registry(folder).with_password().start()
     try:
         name = f"{guarded.address}/team/refused:1"
-        status, events = build(tag, "-t", name, "--push", cwd=folder)
-        assert (status, events[-1]["event"], events[-1]["type"]) == (1, "error", "BuildFailed")
-        assert "refuses team/refused (pull,push)" in events[-1]["error"]
-        assert events[-1]["remedy"] == f"Log in first: docker login {guarded.address}"
-        kept = image.find(name)
-        assert kept.record.proven
-        kept.remove()
+        for what in (tag, "train.ipynb"):
+            status, events = build(what, "-t", name, "--push", cwd=folder)
+            assert (status, events[-1]["event"], events[-1]["type"]) == (1, "error", "BuildFailed")
+            assert "refuses team/refused (pull,push)" in events[-1]["error"]
+            assert events[-1]["remedy"] == f"Log in first: docker login {guarded.address}"
+            assert {event["event"] for event in events[:-1]} <= {"step"}
+            assert not any("cell" in event["message"] for event in events[:-1])
+        assert not any(one.reference == name for one in image.images())
     finally:
         guarded.stop()
 

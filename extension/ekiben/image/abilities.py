@@ -38,6 +38,14 @@ class Pushing(Protocol):
 
 
 @runtime_checkable
+class Permitted(Protocol):
+    """A builder that can ask a registry beforehand whether it will take an image."""
+
+    def may_push(self, reference: str) -> None:
+        """Raises ``BuildFailed`` where it will not."""
+
+
+@runtime_checkable
 class Weighing(Protocol):
     """A builder that can look into its images."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ekiben import paths, registry
 from ekiben.errors import BuildFailed, EngineMissing, InvalidName
-from ekiben.image.abilities import Based, Foreseeing, Pushing
+from ekiben.image.abilities import Based, Foreseeing, Permitted, Pushing
 from ekiben.image.names import default_base
 from ekiben.protocols import Builder
 from ekiben.records import Finding, Model, Project, SizeEstimate
@@ -70,6 +70,19 @@ def pusher(builder: Builder, reference: str) -> Pushing:
             remedy=_("Put its host first: registry.example.org/{reference}", reference=reference),
         )
     return builder
+
+
+def permit(builder: Builder, reference: str) -> Pushing:
+    """As ``pusher``, and the registry is asked, where the builder can: a wrong password is told before the work.
+
+    Raises:
+        BuildFailed: it does not push; or the registry cannot be reached, or refuses.
+        InvalidName: the name has no registry.
+    """
+    found = pusher(builder, reference)
+    if isinstance(builder, Permitted):
+        builder.may_push(reference)
+    return found
 
 
 def predict_size(project: Project, model: Model, base: str | None = None) -> SizeEstimate:

@@ -15,7 +15,7 @@ from ekiben import project as projects
 from ekiben.capture import load_model
 from ekiben.errors import Cancelled, EkibenError, InvalidName, ReplayMismatch
 from ekiben.image.built import BuiltImage
-from ekiben.image.choosing import choose, predict_size
+from ekiben.image.choosing import choose, permit, predict_size
 from ekiben.image.making import USUAL_STEPS, build
 from ekiben.image.names import check_reference
 from ekiben.image.options import Options
@@ -162,6 +162,9 @@ def _build_events(tag: str, reference: str, options: Options) -> Image:
         progress(cell, all_cells + USUAL_STEPS, message)
 
     check_reference(reference)
+    if options.push and tag.endswith(".ipynb"):
+        # Before the notebook runs for an hour; the build itself asks too.
+        permit(choose(options.engine, None, options.base), reference)
     model = load_model(_model_of(tag, options, running))
     cells = done
     if cells:

@@ -12,7 +12,7 @@ from ekiben.capture import mismatch
 from ekiben.errors import EkibenError, MissingDependency, ReplayMismatch, ServiceFailed
 from ekiben.image import advisories, kept, sbom
 from ekiben.image.abilities import Attaching, Stocked, Watched, Weighing
-from ekiben.image.choosing import choose, pusher
+from ekiben.image.choosing import choose, permit
 from ekiben.image.names import check_reference, default_base, unproven
 from ekiben.image.proving import prove
 from ekiben.image.telling import Told
@@ -51,8 +51,8 @@ def build(
         RequirementsFailed: what the model needs cannot be had, or does not work, on another machine.
         InvalidName: ``reference`` is no image name.
         EngineMissing: no engine works here.
-        BuildFailed: the engine gave up, with the end of its log; or the registry does not take the image,
-            which is then kept on this machine.
+        BuildFailed: the registry refuses a push, asked before the build where the builder can; the engine gave
+            up, with the end of its log; or the registry does not take the finished image, which is kept here.
         ServiceFailed: the service in the image did not start; with the end of its log.
         ReplayMismatch: the image answers otherwise than the notebook did.
 
@@ -61,9 +61,11 @@ def build(
     check_reference(reference)
     check_shippable(model.findings)
     builder = choose(engine, project, base)
-    sender = pusher(builder, reference) if push else None
-    steps = 0
     before = environment.STEPS if fresh else 0
+    if push and progress is not None:
+        progress(1, before + USUAL_STEPS, _("Asking the registry whether it takes the image"))
+    sender = permit(builder, reference) if push else None
+    steps = 0
 
     def tell(step: int, total: int, message: str) -> None:
         nonlocal steps

@@ -31,6 +31,7 @@ from ekiben.builders.oci import (
     remote,
     root,
     sending,
+    upload,
 )
 from ekiben.builders.oci.aside import Aside
 from ekiben.builders.oci.client import Client
@@ -188,6 +189,15 @@ class Oci:
         """Removes an image, from the local engine too."""
         layout.remove(reference)
         local.remove(reference)
+
+    def may_push(self, reference: str) -> None:
+        """Asks the registry in ``reference`` whether it would take the image.
+
+        Raises:
+            BuildFailed: the registry cannot be reached, or refuses.
+        """
+        target = parse(reference)
+        upload.permitted(Client(target.host), target.repository)
 
     def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
         """Sends the image to the registry in ``reference``, its own name unless told; gives the bytes that were sent.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
@@ -156,6 +156,18 @@ class Client:
                     raise self._unreachable(problem) from problem
             time.sleep(pause)
         raise AssertionError("the last try returns or raises")
+
+    def first(self, method: str, path: str, **more: Any) -> Answer:
+        """As ``ask``, for the first request of some work: a registry that is not there at all is told at once.
+
+        Raises:
+            BuildFailed: it cannot be reached, or refuses us.
+        """
+        try:
+            return self.ask(method, path, once=True, **more)
+        except BROKEN:
+            self.reach()
+            return self.ask(method, path, **more)
 
     def _try(
         self,

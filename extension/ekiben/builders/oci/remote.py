@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ekiben.builders.oci import layers
-from ekiben.builders.oci.client import BROKEN, Answer, Client
+from ekiben.builders.oci.client import Answer, Client
 from ekiben.builders.oci.reference import Reference
 from ekiben.errors import BuildFailed
 from ekiben.words import _
@@ -136,13 +136,7 @@ def listed(client: Client, target: Reference) -> frozenset[str]:
         BuildFailed: the registry cannot be reached, or refuses.
     """
     path, told = f"v2/{target.repository}/manifests/{target.wanted}", {"Accept": MANIFEST}
-    try:
-        answer = client.ask(
-            "GET", path, repository=target.repository, actions="pull,push", headers=told, once=True
-        )
-    except BROKEN:
-        client.reach()  # one that is not there at all is told at once
-        answer = client.ask("GET", path, repository=target.repository, actions="pull,push", headers=told)
+    answer = client.first("GET", path, repository=target.repository, actions="pull,push", headers=told)
     try:
         manifest = json.loads(answer.body) if answer.status == 200 else {}
         return frozenset(one["digest"] for one in (*manifest["layers"], manifest["config"]))

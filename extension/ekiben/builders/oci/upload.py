@@ -34,6 +34,20 @@ def _silent(_how: str) -> None:
     """Nobody listens."""
 
 
+def permitted(client: Client, repository: str) -> None:
+    """Asks whether we may push there: an upload is begun, and dropped at once.
+
+    Raises:
+        BuildFailed: the registry cannot be reached, or refuses.
+    """
+    path = f"v2/{repository}/blobs/uploads/"
+    answer = client.first("POST", path, repository=repository, actions="pull,push", body=b"")
+    place = _place(answer, client)
+    # To drop one is a right of its own; without it, the registry throws it away in its own time.
+    with suppress(BuildFailed, *BROKEN):
+        client.ask("DELETE", place, repository=repository, actions="delete", once=True)
+
+
 def push(
     client: Client,
     repository: str,
@@ -113,7 +127,7 @@ class _Upload:
         query = f"?{urlencode({'mount': self.digest, 'from': mount})}" if mount else ""
         answer = self.ask("POST", f"v2/{self.repository}/blobs/uploads/{query}", also=mount, body=b"")
         if answer.status != 201:
-            self.place, self.done = self._place(answer), 0
+            self.place, self.done = _place(answer, self.client), 0
         return answer.status == 201
 
     def finish(self) -> int:
@@ -151,7 +165,7 @@ class _Upload:
                 answer = self.ask("PATCH", self.place, body=body, headers=told, once=True)
                 if answer.status >= 400:
                     raise ConnectionError(f"status {answer.status}")
-                self.place, self.done, body = self._place(answer), self.done + len(body), b""
+                self.place, self.done, body = _place(answer, self.client), self.done + len(body), b""
                 self.tick(self.done)
         joint = "&" if "?" in self.place else "?"
         path = f"{self.place}{joint}{urlencode({'digest': self.digest})}"
@@ -165,7 +179,7 @@ class _Upload:
         answer = self.ask("GET", self.place)
         if answer.status == 204 and "range" in answer.headers:
             last = int(answer.headers["range"].rpartition("-")[2])
-            self.place, self.done = self._place(answer, self.place), last + 1 if last else 0
+            self.place, self.done = _place(answer, self.client, self.place), last + 1 if last else 0
             return True
         self.place, self.done = "", 0
         return False
@@ -183,12 +197,13 @@ class _Upload:
             self.hear("broken")
             time.sleep(min(left, 0.2))
 
-    def _place(self, answer: Answer, known: str = "") -> str:
-        place = answer.headers.get("location") or known
-        if answer.status >= 400 or not place:
-            raise BuildFailed(
-                _("The registry takes no upload (it answers {status}).", status=answer.status),
-                where=self.client.host,
-                remedy=answer.body.decode("utf-8", "replace")[:300],
-            )
-        return place
+
+def _place(answer: Answer, client: Client, known: str = "") -> str:
+    place = answer.headers.get("location") or known
+    if answer.status >= 400 or not place:
+        raise BuildFailed(
+            _("The registry takes no upload (it answers {status}).", status=answer.status),
+            where=client.host,
+            remedy=answer.body.decode("utf-8", "replace")[:300],
+        )
+    return place
