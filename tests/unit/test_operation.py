@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
 import time
@@ -110,6 +111,61 @@ def test_a_key_from_the_environment_or_a_file_opens_and_health_is_free(tmp_path)
     file.write_text("# nobody\n")
     with pytest.raises(ValueError, match="holds no key"):
         guard({"EKIBEN_API_KEY_FILE": str(file)})
+
+
+def test_keys_follow_their_file_through_links_and_outlive_its_loss(tmp_path, caplog, monkeypatch):
+    """As Kubernetes mounts a secret: the file is a link into a folder that is a link, which is turned."""
+    monkeypatch.setattr(logging.getLogger("ekiben"), "propagate", True)
+    for name, key in (("one", "alpha"), ("two", "beta")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "key").write_text(f"{key}\n")
+    link, file = tmp_path / "..data", tmp_path / "key"
+    link.symlink_to("one")
+    file.symlink_to("..data/key")
+    found = guard({"EKIBEN_API_KEY": "mine", "EKIBEN_API_KEY_FILE": str(file)})
+
+    def taken() -> set[str]:
+        found.turn()
+        return {key for key in ("mine", "alpha", "beta", "delta") if not found.refuses(scope(x_api_key=key))}
+
+    assert taken() == {"mine", "alpha"}
+    (tmp_path / "next").symlink_to("two")
+    (tmp_path / "next").replace(link)
+    assert taken() == {"mine", "beta"}
+    link.unlink()
+    assert taken() == {"mine", "beta"} and "stay as they were" in caplog.text
+    link.symlink_to("two")
+    for content in (b"# nobody\n", b"\xff\n"):
+        (tmp_path / "two" / "key").write_bytes(content)
+        caplog.clear()
+        assert taken() == taken() == {"mine", "beta"}
+        assert caplog.text.count("stay as they were") == 1
+    (tmp_path / "two" / "key").write_text("delta")
+    assert taken() == {"mine", "delta"}
+
+
+@pytest.mark.slow
+def test_a_running_service_takes_a_turned_key_and_refuses_the_old_one(box, tmp_path, monkeypatch):
+    file = tmp_path / "key"
+    file.write_text("alpha")
+    monkeypatch.setenv("EKIBEN_API_KEY_FILE", str(file))
+    with box.serve() as server:
+        body = json.dumps({"rows": list(box.contract.golden.rows)}).encode()
+        assert ask(server, body, X_API_Key="alpha")[0] == 200
+        (tmp_path / "next").write_text("beta")
+        (tmp_path / "next").replace(file)
+        deadline = time.monotonic() + 60
+        while ask(server, body, X_API_Key="beta")[0] != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert ask(server, body, X_API_Key="alpha")[0] == 401
+        assert server.replay().passed
+        file.unlink()
+        while "stay as they were" not in server.log(200):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert ask(server, body, X_API_Key="beta")[0] == 200
+        file.write_text("beta")
 
 
 def test_settings_say_which_variable_is_wrong():

@@ -114,7 +114,7 @@ class Gate:
                 engine.start()
                 self.engine = engine
             parts = (getattr(self.engine, name, None) for name in ("drift", "recorder"))
-            self.aside = Aside(self.journal, *parts)
+            self.aside = Aside(self.journal, self.settings.guard, *parts)
         return self.engine
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from .keys import known
+from .keys import Keys
 from .predictor import dumps
 from .problems import InvalidRows, problem
 from .reply import Reply
@@ -35,9 +35,15 @@ FREE = frozenset(
 class Guard:
     """``keys`` are allowed (none: everybody is), and browsers on ``origins``."""
 
-    def __init__(self, keys: tuple[str, ...], origins: tuple[str, ...]) -> None:
-        self._keys = [sha256(key.encode()).digest() for key in keys]
+    def __init__(self, keys: Keys, origins: tuple[str, ...]) -> None:
+        self.keys = keys
+        self._keys = _digests(keys)
         self.origins = frozenset(origin.encode() for origin in origins)
+
+    def turn(self, last: bool = False) -> None:
+        """Takes changed keys, beside the requests (``aside.py``); what was sent with an old one is refused."""
+        if self.keys.renewed():
+            self._keys = _digests(self.keys)
 
     @property
     def keyed(self) -> bool:
@@ -113,5 +119,9 @@ def guard(environment: Mapping[str, str]) -> Guard | None:
         OSError: it cannot be read.
     """
     origins = [origin.strip() for origin in environment.get("EKIBEN_CORS_ORIGINS", "").split(",")]
-    asked = tuple(known(environment)), tuple(filter(None, origins))
-    return Guard(*asked) if any(asked) else None
+    keys, allowed = Keys(environment), tuple(filter(None, origins))
+    return Guard(keys, allowed) if keys.known or allowed else None
+
+
+def _digests(keys: Keys) -> list[bytes]:
+    return [sha256(key.encode()).digest() for key in keys.known]
