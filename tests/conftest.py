@@ -135,7 +135,10 @@ def _left_behind() -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             marked = process.pid != os.getpid() and process.environ().get(MARK) == SESSION
-            if marked and any(word in " ".join(process.cmdline()[1:]) for word in OURS):
+            told = process.cmdline()
+            # A forked service has a title in place of a command.
+            told = told[not " ".join(told).startswith("ekiben:") :]
+            if marked and any(word in " ".join(told) for word in OURS):
                 found.append(process)
         except psutil.Error:  # it ended while we looked, or belongs to somebody else
             continue

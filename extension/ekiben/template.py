@@ -195,6 +195,7 @@ def fork(
 ) -> Forked | None:
     """The service of the model ``tag`` in ``folder``, forked; None where it must start the ordinary way."""
     order = {
+        "name": tag.partition(":")[0],
         "arguments": list(arguments),
         "folder": folder,
         "environment": dict(environment),
@@ -231,7 +232,7 @@ def held() -> tuple[int, ...]:
         try:
             if str(SCRIPT) in process.cmdline()[:3] and process.ppid() != 1:
                 kin = psutil.Process(process.ppid()).cmdline()
-                if str(SCRIPT) not in kin[:3]:  # a service that was forked from one looks the same
+                if str(SCRIPT) not in kin[:3]:  # a service looks the same until it has a name of its own
                     found.append(int(process.memory_info().rss))
         except psutil.Error:
             continue

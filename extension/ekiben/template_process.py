@@ -118,6 +118,7 @@ def _become(order: dict[str, Any]) -> int:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
+    _name(f"ekiben: {order['name']}")
     sys.path.insert(0, order["folder"])
     sys.argv = ["runtime.serve", *order["arguments"]]
     if "numpy.random" in sys.modules:
@@ -127,6 +128,27 @@ def _become(order: dict[str, Any]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
+
+
+def _name(title: str) -> None:
+    """Shows the process under ``title`` in ps and top; where it cannot be set, it stays as it is.
+
+    The system says where it reads the command line (proc(5), ``arg_start`` and ``arg_end``); Python took its
+    own copy of it long ago. No byte beyond is touched, and the last stays zero, or the system would read on.
+    """
+    try:
+        with open("/proc/self/comm", "wb") as file:  # what `ps -e` and `top` show: 15 bytes
+            file.write(title.encode()[:15])
+        with open("/proc/self/stat", "rb") as file:
+            # The name, in brackets, may hold spaces; after it comes the third of the numbered fields.
+            fields = file.read().rpartition(b")")[2].split()
+        start, end = int(fields[48 - 3]), int(fields[49 - 3])
+        if 0 < start < end:
+            with open("/proc/self/mem", "r+b", buffering=0) as memory:
+                memory.seek(start)
+                memory.write(title.encode()[: end - start - 1].ljust(end - start, b"\0"))
+    except (OSError, ValueError, IndexError):
+        return
 
 
 if __name__ == "__main__":

@@ -56,6 +56,10 @@ def test_a_forked_service_answers_the_same_and_outlives_the_template(box):
         if Path("/proc/self/environ").exists():
             environment = psutil.Process(server.record.pid).cwd()
             assert environment == box.project.folder
+            shown = Path("/proc") / str(server.record.pid)  # what ps and top read
+            title = f"ekiben: {box.model.name}"
+            assert (shown / "comm").read_text().strip() == title[:15]
+            assert (shown / "cmdline").read_bytes().rstrip(b"\0").decode() == title
         assert template.memory() > 20 << 20
         template.end()
         assert server.replay().passed
