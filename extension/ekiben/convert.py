@@ -362,9 +362,15 @@ class Proof:
         return numpy.maximum(own, least.reshape(len(least), *[1] * (native.ndim - 2), -1))
 
     def time(self, run: Run, count: int) -> Timing:
-        """Microseconds of one call with ``count`` rows, both ways: medians of calls in turn."""
+        """Microseconds of one call with ``count`` rows, both ways: medians of calls in turn.
+
+        Raises:
+            NotConverted: the model itself refuses so many rows, each of which it answered among others.
+        """
         rows = [row for rows, _wanted in self._chunks for row in rows][:count]
         rows = (rows * (count // len(rows) + 1))[:count]
+        if _or_none(self.ask, rows) is None:
+            raise NotConverted(_("The model itself does not answer a request of {n} rows.", n=count))
         took: tuple[list[float], list[float]] = ([], [])
         end = time.perf_counter() + 0.25
         while len(took[0]) < 200 and (len(took[0]) < 3 or time.perf_counter() < end):

@@ -128,6 +128,22 @@ def test_only_the_edge_differs(only, tmp_path):
     assert "is 0.0, not 9.0" in found.reason
 
 
+def test_a_model_that_refuses_one_row_alone_stays_native_and_wraps(only, tmp_path):
+    """Among others it answers each row, so that the form agrees; alone, the form would answer and the model not."""
+    only(0.0)
+
+    def call(model: Any, data: Any) -> dict[str, Any]:
+        if len(data) == 1:
+            raise ValueError("Expected 2D array, got 1D array instead")
+        return {"predictions": numpy.zeros(len(data))}
+
+    X = numpy.linspace(0.0, 1.0, 200).reshape(-1, 1)
+    about = SimpleNamespace(task="regression", classes=None, columns=None, width=1, takes="")
+    contract = contracts.infer(X, lambda data: call(None, data), about)
+    found, _imports = convert.convert(diabetes()[0], X, contract, call, tmp_path)
+    assert found.reason == "The model itself does not answer a request of 1 rows." and not found.form
+
+
 def test_without_time_it_stays_native_and_says_so(tmp_path):
     found, _contract = tried(*iris(), tmp_path, seconds=-1.0)
     assert found.reason == "Time was up before it was tried."

@@ -22,6 +22,7 @@ SCORES: dict[str, Ask] = {}
 LINKS: dict[str, Callable[[Any], Steps]] = {}
 VALUES: dict[str, Ask] = {}
 ANSWERS: dict[str, Ask] = {}
+SEVERAL: dict[str, Ask] = {}
 
 
 def transform(*names: str) -> Callable[[Transform], Transform]:
@@ -52,6 +53,18 @@ def values(*names: str) -> Callable[[Ask], Ask]:
 def answers(*names: str) -> Callable[[Ask], Ask]:
     """Registers steps to all the answers by name, for what the others don't suit."""
     return _register(ANSWERS, names)
+
+
+def several(*names: str) -> Callable[[Ask], Ask]:
+    """Registers steps to all the answers where there are several outputs, each with classes of its own."""
+    return _register(SEVERAL, names)
+
+
+def has_several(part: Any) -> bool:
+    """Whether a classifier was fitted on several outputs."""
+    if isinstance(getattr(part, "classes_", None), list) or getattr(part, "multilabel_", False):
+        return True
+    return getattr(part, "out_activation_", "") == "logistic" and part.n_outputs_ > 1
 
 
 def _register(table: dict[str, Any], names: tuple[str, ...]) -> Callable[[Any], Any]:
@@ -96,6 +109,8 @@ class Lower:
     def answers(self, part: Any, source: Source) -> Steps:
         """Steps to all that the model answers, by name."""
         name = class_of(part)
+        if name in SEVERAL and has_several(part):
+            return SEVERAL[name](self, part, source)
         if name in ANSWERS:
             return ANSWERS[name](self, part, source)
         if name in LINKS and hasattr(part, "predict_proba"):

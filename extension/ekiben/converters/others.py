@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ekiben.converters.lowering import Lower, answers, probabilities, scores, values
+from ekiben.converters.lowering import Lower, answers, probabilities, values
 from ekiben.converters.program import Source, Steps
 from ekiben.errors import NotConverted
 from ekiben.words import _
@@ -58,7 +58,7 @@ def _binary(source: Source, limit: float) -> dict[str, Any]:
 @probabilities("sklearn.MLPClassifier")
 def network_shares(lower: Lower, part: Any, source: Source) -> Steps:
     """Layers, then what the output layer is trained for."""
-    steps = _layers(lower, part, source)
+    steps = layers(lower, part, source)
     if part.out_activation_ == "softmax":
         return [*steps, SOFTMAX]
     steps = [*steps, {"op": "apply", "function": "logistic"}]
@@ -70,11 +70,12 @@ def network_shares(lower: Lower, part: Any, source: Source) -> Steps:
 @values("sklearn.MLPRegressor")
 def network_values(lower: Lower, part: Any, source: Source) -> Steps:
     """Layers."""
-    steps = _layers(lower, part, source)
+    steps = layers(lower, part, source)
     return [*steps, FLAT] if part.n_outputs_ == 1 else steps
 
 
-def _layers(lower: Lower, part: Any, source: Source) -> Steps:
+def layers(lower: Lower, part: Any, source: Source) -> Steps:
+    """A network up to its last layer's sums."""
     steps = lower.numbers(source)
     for place, (weights, bias) in enumerate(zip(part.coefs_, part.intercepts_, strict=True)):
         if place and part.activation != "identity":
@@ -83,7 +84,7 @@ def _layers(lower: Lower, part: Any, source: Source) -> Steps:
     return steps
 
 
-def _nearest(lower: Lower, part: Any, source: Source, targets: Any) -> Steps:
+def nearest(lower: Lower, part: Any, source: Source, targets: Any) -> Steps:
     """The mean of the nearest training rows' targets (rows × outputs), each row's distance to all of them."""
     kind, power = part.effective_metric_, part.effective_metric_params_.get("p", 2)
     if kind == "minkowski" and power in (1, 2):
@@ -132,14 +133,14 @@ def nearest_shares(lower: Lower, part: Any, source: Source) -> Steps:
 
     if part.outputs_2d_:
         raise NotConverted(_("It has several outputs, each with classes of its own."))
-    return _nearest(lower, part, source, numpy.eye(len(part.classes_))[part._y])
+    return nearest(lower, part, source, numpy.eye(len(part.classes_))[part._y])
 
 
 @values("sklearn.KNeighborsRegressor")
 def nearest_values(lower: Lower, part: Any, source: Source) -> Steps:
     """The mean of the nearest."""
     targets = part._y.astype(float)
-    steps = _nearest(lower, part, source, targets.reshape(len(targets), -1))
+    steps = nearest(lower, part, source, targets.reshape(len(targets), -1))
     return [*steps, FLAT] if targets.ndim == 1 else steps
 
 
@@ -162,27 +163,77 @@ def grouped_centres(lower: Lower, part: Any, source: Source) -> Steps:
     return _centres(lower, source, part.subcluster_centers_, part.subcluster_labels_)
 
 
-def _centres(lower: Lower, source: Source, centres: Any, labels: Any) -> Steps:
+def _towards(lower: Lower, centres: Any, plus: Any) -> dict[str, Any]:
+    """A score for each centre: the nearest has the greatest x·c - c·c/2."""
     centres = centres.astype(float)
-    # The nearest has the greatest x·c - c·c/2.
-    step = {
-        "op": "linear",
-        "weights": lower.keep(centres.T),
-        "bias": lower.keep(-0.5 * (centres * centres).sum(axis=1)),
-    }
+    bias = plus - 0.5 * (centres * centres).sum(axis=1)
+    return {"op": "linear", "weights": lower.keep(centres.T), "bias": lower.keep(bias)}
+
+
+def _centres(lower: Lower, source: Source, centres: Any, labels: Any) -> Steps:
+    step = _towards(lower, centres, 0.0)
     # One centre alone would be taken for the score of two classes.
     lone = [] if len(centres) > 1 else [{"op": "affine", "times": 0.0}]
     return [*lower.loose(source), step, *lone, {"op": "decide", "classes": lower.keep(labels)}]
 
 
-@scores("sklearn.NearestCentroid")
+@answers("sklearn.NearestCentroid")
 def centroids(lower: Lower, part: Any, source: Source) -> Steps:
-    """The nearest centroid."""
-    if part.metric != "euclidean" or part.shrink_threshold or getattr(part, "priors", "uniform") != "uniform":
-        raise NotConverted(_("{type} has no faster form yet.", type=type(part).__name__))
-    centres = part.centroids_.astype(float)
-    bias = -0.5 * (centres * centres).sum(axis=1)
-    return [
-        *lower.numbers(source),
-        {"op": "linear", "weights": lower.keep(centres.T), "bias": lower.keep(bias)},
+    """The nearest centroid; of classes that are not alike in number, and for probabilities, by their spread."""
+    import numpy
+
+    if part.metric != "euclidean":
+        raise NotConverted(_("{type} has no faster form yet.", type=f"NearestCentroid ({part.metric})"))
+    decide = {"op": "decide", "classes": lower.program.classes(part.classes_)}
+    plain = [_towards(lower, part.centroids_, 0.0), decide]
+    if not hasattr(part, "predict_proba"):
+        return [*lower.numbers(source), *plain]
+    spread = numpy.where(part.within_class_std_dev_ == 0.0, 1.0, part.within_class_std_dev_)
+    priors = numpy.log(part.class_prior_)
+    scored = [
+        {"op": "affine", "divide": lower.keep(spread)},
+        _towards(lower, part.centroids_ / spread, priors),
+        {"op": "affine", "times": 2.0},
     ]
+    alike = numpy.isclose(part.class_prior_, 1.0 / len(part.classes_)).all()
+    if not alike:
+        return [*lower.numbers(source), *scored, {**decide, "op": "both", "steps": [SOFTMAX]}]
+    shares = {"op": "chain", "steps": [*scored, SOFTMAX]}
+    return [*lower.numbers(source), {"op": "also", "steps": plain, "probabilities": shares}]
+
+
+@answers("sklearn.SGDOneClassSVM")
+def beyond_a_line(lower: Lower, part: Any, source: Source) -> Steps:
+    """1 inside, -1 outside."""
+    import numpy
+
+    line = {"op": "linear", "weights": lower.keep(part.coef_.T), "bias": lower.keep(-part.offset_)}
+    return [*lower.loose(source), line, {"op": "decide", "classes": lower.keep(numpy.array([-1, 1]))}]
+
+
+@probabilities("sklearn.CategoricalNB")
+def tallied(lower: Lower, part: Any, source: Source) -> Steps:
+    """The logarithms that stand for each column's category, summed."""
+    tables = [lower.keep(table.T) for table in part.feature_log_prob_]
+    step = {"op": "tallied", "tables": tables, "bias": lower.keep(part.class_log_prior_)}
+    return [*lower.numbers(source), step, SOFTMAX]
+
+
+@answers("sklearn.DummyClassifier")
+def always(lower: Lower, part: Any, source: Source) -> Steps:
+    """The same for every row."""
+    import numpy
+
+    if part.n_outputs_ > 1 or part._strategy not in ("most_frequent", "prior", "constant"):
+        kind = f"DummyClassifier({part._strategy})"
+        raise NotConverted(_("{type} has no faster form yet.", type=kind))
+    shares = part.predict_proba(numpy.zeros((1, 1))).astype(float)
+    classes = lower.program.classes(part.classes_)
+    return [{"op": "constant", "values": lower.keep(shares)}, {"op": "classify", "classes": classes}]
+
+
+@values("sklearn.DummyRegressor")
+def always_number(lower: Lower, part: Any, source: Source) -> Steps:
+    """The same for every row."""
+    steps: Steps = [{"op": "constant", "values": lower.keep(part.constant_)}]
+    return [*steps, FLAT] if part.n_outputs_ == 1 else steps

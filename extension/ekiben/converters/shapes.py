@@ -107,6 +107,7 @@ def powers(lower: Lower, part: Any, source: Source) -> Made:
     "sklearn.FactorAnalysis", "sklearn.FastICA", "sklearn.FeatureAgglomeration",
     "sklearn.GaussianRandomProjection", "sklearn.SparseRandomProjection",
     "sklearn.LinearDiscriminantAnalysis", "sklearn.NeighborhoodComponentsAnalysis",
+    "sklearn.SparsePCA", "sklearn.MiniBatchSparsePCA",
 )  # fmt: skip
 def linear(lower: Lower, part: Any, source: Source) -> Made:
     """A linear map: the transformer is asked for each column alone."""
@@ -120,6 +121,24 @@ def linear(lower: Lower, part: Any, source: Source) -> Made:
     made = made.toarray() if hasattr(made, "toarray") else numpy.asarray(made, dtype=float)
     step = {"op": "linear", "weights": lower.keep(made[1:] - made[0]), "bias": lower.keep(made[0])}
     return [*steps, step], Source(made.shape[1])
+
+
+@transform("sklearn.KMeans", "sklearn.MiniBatchKMeans", "sklearn.BisectingKMeans", "sklearn.Birch")
+def distances(lower: Lower, part: Any, source: Source) -> Made:
+    """The distance to each centre."""
+    centres = getattr(part, "subcluster_centers_", None)
+    centres = part.cluster_centers_ if centres is None else centres
+    steps, source = lower.program.numbers(source)
+    return [*steps, {"op": "distances", "known": lower.keep(centres.astype(float))}], Source(len(centres))
+
+
+@transform("sklearn.BernoulliRBM")
+def hidden(lower: Lower, part: Any, source: Source) -> Made:
+    """How likely each hidden unit is on."""
+    steps, source = lower.program.loose(source)
+    weights, bias = part.components_.T, part.intercept_hidden_
+    step = {"op": "linear", "weights": lower.keep(weights), "bias": lower.keep(bias)}
+    return [*steps, step, {"op": "apply", "function": "logistic"}], Source(len(bias))
 
 
 @transform("sklearn.RBFSampler")

@@ -54,10 +54,53 @@ def _until_last(lower: Lower, part: Any, source: Source) -> tuple[Steps, Source,
     return steps, source, part.steps[-1][1]
 
 
-@lowering.answers(*_SEARCHES)
+#: Models that hand everything to another one, under the name that each keeps it by.
+_BEHIND = {
+    **dict.fromkeys(_SEARCHES, "best_estimator_"),
+    "sklearn.FrozenEstimator": "estimator",
+    "sklearn.SelfTrainingClassifier": "estimator_",
+}
+
+
+def _behind(part: Any) -> Any:
+    return getattr(part, _BEHIND[class_of(part)])
+
+
+@lowering.answers(*_BEHIND)
 def search(lower: Lower, part: Any, source: Source) -> Steps:
-    """The best that was found."""
-    return lower.answers(part.best_estimator_, source)
+    """The best that was found, or what stands behind it."""
+    return lower.answers(_behind(part), source)
+
+
+@lowering.probabilities(*_BEHIND)
+def search_probabilities(lower: Lower, part: Any, source: Source) -> Steps:
+    """The same, to probabilities."""
+    return lower.probabilities(_behind(part), source)
+
+
+@lowering.scores(*_BEHIND)
+def search_scores(lower: Lower, part: Any, source: Source) -> Steps:
+    """The same, to scores."""
+    return lower.scores(_behind(part), source)
+
+
+@lowering.values(*_BEHIND)
+def search_values(lower: Lower, part: Any, source: Source) -> Steps:
+    """The same, to a regressor's values."""
+    return lower.values(_behind(part), source)
+
+
+@lowering.transform(*_BEHIND)
+def search_transform(lower: Lower, part: Any, source: Source) -> tuple[Steps, Source]:
+    """The same, as a transformer."""
+    return lower.transform(_behind(part), source)
+
+
+@lowering.answers("sklearn.RFE", "sklearn.RFECV")
+def chosen_columns(lower: Lower, part: Any, source: Source) -> Steps:
+    """The model on the columns that were chosen."""
+    steps, source = lower.transform(part, source)
+    return [*steps, *lower.answers(part.estimator_, source)]
 
 
 @lowering.values("sklearn.VotingRegressor")

@@ -23,6 +23,7 @@ from . import (  # noqa: F401 - their steps register themselves
     numbers,
     oblivious,
     rows,
+    several,
     shapes,
     sparse,
     texts,

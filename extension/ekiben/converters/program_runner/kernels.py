@@ -150,6 +150,13 @@ def _process(node: dict[str, Any]) -> Step:
     return _covariance(node["kernel"], node["known"])
 
 
+@step("distances")
+def _distances(node: dict[str, Any]) -> Step:
+    """How far each known row is away (n × known)."""
+    squares = _squares(node["known"])
+    return lambda x: numpy.sqrt(squares(x))
+
+
 def _covariance(node: dict[str, Any], known: Any) -> Kernel:
     kind = node["kind"]
     if kind in ("sum", "product"):
