@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -72,6 +73,18 @@ class Sparse:
         return made
 
 
+def gathered(rows: Any, add: Callable[[Any, list[int], list[float]], None], width: int) -> Sparse:
+    """Entries row by row: ``add`` is given a row, and lists to which it adds columns and values."""
+    columns: list[int] = []
+    values: list[float] = []
+    sizes = []
+    for row in rows:
+        before = len(columns)
+        add(row, columns, values)
+        sizes.append(len(columns) - before)
+    return Sparse(sizes, numpy.array(columns, dtype=numpy.int64), numpy.array(values, dtype=float), width)
+
+
 def sparse(x: Any) -> Sparse:
     """Numbers (n × k) as entries; none for a zero."""
     if isinstance(x, Sparse):
@@ -90,22 +103,15 @@ def _marks(node: dict[str, Any]) -> Step:
     ]
     width = node["width"]
 
-    def run(rows: Any) -> Sparse:
-        columns: list[int] = []
-        values: list[float] = []
-        sizes = []
-        for row in rows:
-            before = len(columns)
-            for at, get, unknown in tables:
-                found = get(row[at], unknown)
-                if found is None:
-                    raise ValueError(f"Found unknown category {row[at]!r}.")
-                columns += found[0]
-                values += found[1]
-            sizes.append(len(columns) - before)
-        return Sparse(sizes, numpy.array(columns, dtype=numpy.int64), numpy.array(values, dtype=float), width)
+    def add(row: Any, columns: list[int], values: list[float]) -> None:
+        for at, get, unknown in tables:
+            found = get(row[at], unknown)
+            if found is None:
+                raise ValueError(f"Found unknown category {row[at]!r}.")
+            columns += found[0]
+            values += found[1]
 
-    return run
+    return lambda rows: gathered(rows, add, width)
 
 
 def _cells(hits: Any) -> Any:

@@ -6,12 +6,10 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import numpy
-
-from .sparse import Sparse
+from .sparse import gathered
 from .steps import Step, step
 
 #: Words whose hash is remembered.
@@ -26,20 +24,12 @@ def _count(node: dict[str, Any]) -> Step:
     words = json.loads(node["words"].read_text(encoding="utf-8"))
     place = {word: at for at, word in enumerate(words)}.get
 
-    def run(rows: Any) -> Sparse:
-        columns: list[int] = []
-        values: list[float] = []
-        sizes = []
-        for row in rows:
-            found = Counter(map(place, pieces(row)))
-            found.pop(None, None)
-            columns.extend(found)  # type: ignore[arg-type] # of words that are known
-            values.extend(found.values())
-            sizes.append(len(found))
-        counts = numpy.ones(len(columns)) if binary else numpy.array(values, dtype=float)
-        return Sparse(sizes, numpy.array(columns, dtype=numpy.int64), counts, width)
+    def counted(row: Any) -> Counter[Any]:
+        found = Counter(map(place, pieces(row)))
+        found.pop(None, None)
+        return found
 
-    return run
+    return _tallied(counted, binary, width)
 
 
 @step("hash")
@@ -57,21 +47,24 @@ def _hash(node: dict[str, Any]) -> Step:
             found = known[word] = (abs(number) % width, -1 if signs and number < 0 else 1)
         return found
 
-    def run(rows: Any) -> Sparse:
-        columns: list[int] = []
-        values: list[float] = []
-        sizes = []
-        for row in rows:
-            found: dict[int, int] = {}
-            for at, sign in map(place, pieces(row)):
-                found[at] = found.get(at, 0) + sign
-            columns.extend(found)
-            values.extend(found.values())
-            sizes.append(len(found))
-        counts = numpy.ones(len(columns)) if binary else numpy.array(values, dtype=float)
-        return Sparse(sizes, numpy.array(columns, dtype=numpy.int64), counts, width)
+    def hashed(row: Any) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for at, sign in map(place, pieces(row)):
+            found[at] = found.get(at, 0) + sign
+        return found
 
-    return run
+    return _tallied(hashed, binary, width)
+
+
+def _tallied(tally: Callable[[Any], Mapping[int, int]], binary: bool, width: int) -> Step:
+    """Rows to their tallies by column, or to a 1 for each column of a tally where it is ``binary``."""
+
+    def add(row: Any, columns: list[int], values: list[float]) -> None:
+        found = tally(row)
+        columns.extend(found)
+        values.extend([1.0] * len(found) if binary else found.values())
+
+    return lambda rows: gathered(rows, add, width)
 
 
 @step("named")
@@ -80,26 +73,19 @@ def _named(node: dict[str, Any]) -> Step:
     numbers, width = node["numbers"], node["width"]
     words = [(at, dict(zip(known, places, strict=True)).get) for at, known, places in node["words"]]
 
-    def run(rows: Any) -> Sparse:
-        columns: list[int] = []
-        values: list[float] = []
-        sizes = []
-        for row in rows:
-            before = len(columns)
-            if None in row:
-                raise TypeError("There is a gap.")
-            for at, place in numbers:
-                columns.append(place)
-                values.append(row[at])
-            for at, get in words:
-                found = get(row[at])
-                if found is not None:
-                    columns.append(found)
-                    values.append(1.0)
-            sizes.append(len(columns) - before)
-        return Sparse(sizes, numpy.array(columns, dtype=numpy.int64), numpy.array(values, dtype=float), width)
+    def add(row: Any, columns: list[int], values: list[float]) -> None:
+        if None in row:
+            raise TypeError("There is a gap.")
+        for at, place in numbers:
+            columns.append(place)
+            values.append(row[at])
+        for at, get in words:
+            found = get(row[at])
+            if found is not None:
+                columns.append(found)
+                values.append(1.0)
 
-    return run
+    return lambda rows: gathered(rows, add, width)
 
 
 def _pieces(node: dict[str, Any]) -> Callable[[Any], Iterable[str]]:
