@@ -301,6 +301,8 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
         advice = _("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows].")
         if isinstance(error, NameError):
             advice = _("Run the cell that makes {name} again: the kernel has none.", name=error.name or "it")
+        elif isinstance(error, TypeError) and "argument" in str(error):
+            advice = _("Wrap a function of the rows that calls it with what it takes.")
         elif isinstance(error, AttributeError) and hasattr(data, "iloc"):
             advice = _("Rows reach it as a pandas DataFrame, whatever the sample was. ") + advice
         if pictured:

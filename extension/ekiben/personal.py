@@ -181,10 +181,10 @@ def _values(data: Any, name: Any, form: str) -> list[str]:
     if form == "records":
         part = [row.get(name) for row in data[:LOOKED_AT]]
     else:
-        column = data[name].head(LOOKED_AT)
+        column = data[name].head(LOOKED_AT).dropna()
         numbers = getattr(column.dtype, "kind", "O") in "iufb"
         # Numbers of persons have eleven digits and more.
-        part = [] if numbers and not (column.max() >= 1e10) else column.tolist()
+        part = [] if numbers and (column.empty or float(column.max()) < 1e10) else column.tolist()
     return [text for text in map(_text, part) if text]
 
 

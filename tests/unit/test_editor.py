@@ -131,6 +131,12 @@ def test_what_looks_personal_by_its_name_or_values(column, values, kind):
     assert look([{column: value} for value in values]) == ({column: kind} if kind else {})
 
 
+def test_gaps_and_narrow_numbers_are_looked_at_quietly(recwarn):
+    gaps = pandas.array([None, None], dtype="Int64")
+    assert look(pandas.DataFrame({"a": gaps, "b": pandas.Series([1.5, 2.5], dtype="float16")})) == {}
+    assert not recwarn.list
+
+
 def test_numbers_and_parts_of_texts_get_stand_ins_of_their_own_type():
     frame = pandas.DataFrame(
         {"phone": [13800000000 + n % 4 for n in range(20)], "note": "from ada@mail.org 13800000001"}

@@ -16,6 +16,7 @@ from ekiben.capture import _asked, _example
 from ekiben.code.stale import otherwise
 from ekiben.errors import UnsupportedModel, UnsupportedSample
 from ekiben.protocols import Description
+from ekiben.registry import framework
 from ekiben.runtime.contract import check, row_schema, to_data
 
 FRAME = pandas.DataFrame({"city": ["Ōtsu", "Kobe", "Nara"] * 4, "age": range(12)})
@@ -109,6 +110,9 @@ def test_functions_that_give_no_answers_say_why():
     with pytest.raises(UnsupportedSample, match="NameError") as caught:
         _asked(Adapter, lambda rows: gone, FRAME, "f()")  # noqa: F821
     assert "cell that makes gone again" in caught.value.remedy
+    with pytest.raises(UnsupportedSample, match="missing 1 required") as caught:
+        _asked(Adapter, lambda first, second: first, FRAME, "f()")
+    assert "calls it with what it takes" in caught.value.remedy
     with pytest.raises(UnsupportedSample, match="with_columns") as caught:
         _asked(Adapter, lambda rows: rows.with_columns(), FRAME, "f()")
     assert "pandas DataFrame" in caught.value.remedy
@@ -142,3 +146,29 @@ def test_an_environment_variable_is_told(read, monkeypatch):
     )
     monkeypatch.delenv("EK_RATE")
     assert taken(notebook).findings == ()
+
+
+def test_a_booster_tells_the_rounds_beyond_its_best(tmp_path):
+    import xgboost
+
+    noise = numpy.random.default_rng(0).normal(size=(60, 3))
+    data, other = (
+        xgboost.DMatrix(noise[:, :2], label=noise[:, 2]),
+        xgboost.DMatrix(noise[:, 1:], label=noise[:, 0]),
+    )
+    booster = xgboost.train(
+        {"eta": 1.0}, data, 20, evals=[(other, "other")], early_stopping_rounds=3, verbose_eval=False
+    )
+    assert booster.best_iteration + 1 < booster.num_boosted_rounds()
+    plugin = framework("xgboost")
+    for name, model, count in (("all", booster, 1), ("best", booster[: booster.best_iteration + 1], 0)):
+        (tmp_path / name).mkdir()
+        assert len(plugin.save(model, tmp_path / name, None).findings) == count
+
+
+def test_a_clustering_without_predict_is_told_what_to_wrap():
+    from sklearn.cluster import DBSCAN
+
+    with pytest.raises(UnsupportedModel) as caught:
+        framework("sklearn").describe(DBSCAN())
+    assert "labels_" in caught.value.remedy

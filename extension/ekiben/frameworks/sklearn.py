@@ -40,7 +40,11 @@ class Sklearn:
         if not hasattr(model, "predict"):
             raise UnsupportedModel(
                 _("The {type} has no predict.", type=type(model).__name__),
-                remedy=_("Join it with the model that follows it: make_pipeline(transformer, model)."),
+                remedy=_("Join it with the model that follows it: make_pipeline(transformer, model).")
+                if hasattr(model, "transform")
+                else _(
+                    "It knows only the rows that it was fitted on. Fit a classifier on its labels_ and wrap that."
+                ),
             )
         return Description(
             estimator=_estimator_name(model),

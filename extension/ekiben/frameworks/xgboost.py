@@ -8,6 +8,8 @@ from typing import Any
 
 from ekiben.frameworks.pickles import own_class, pickled, subclass_reason
 from ekiben.protocols import Description, Saved, knows, lineage
+from ekiben.records import Finding
+from ekiben.words import _
 
 _BOOSTER = "xgboost.core.Booster"
 
@@ -71,11 +73,25 @@ class XGBoost:
             options["settings"] = {
                 name: value for name, value in kept.items() if value is not None and value == value
             }
-        return Saved("ubj", imports, options=options)
+        findings = _beyond_the_best(model) if _BOOSTER in lineage(model) else ()
+        return Saved("ubj", imports, findings=findings, options=options)
 
     def adapter(self) -> Path:
         """The code that loads and calls it inside the service."""
         return Path(__file__).with_name("xgboost_adapter.py")
+
+
+def _beyond_the_best(booster: Any) -> tuple[Finding, ...]:
+    """Tells that early stopping found fewer rounds best than a Booster's ``predict`` uses (XGBoost's own default)."""
+    best, rounds = booster.attr("best_iteration"), booster.num_boosted_rounds()
+    if best is None or int(best) + 1 >= rounds:
+        return ()
+    told = _(
+        "Early stopping found {best} rounds best; a Booster answers with all {rounds}, unless told otherwise.",
+        best=int(best) + 1,
+        rounds=rounds,
+    )
+    return (Finding("warning", told, _("For the best ones wrap booster[: booster.best_iteration + 1].")),)
 
 
 def _learner(booster: Any) -> dict[str, Any]:
