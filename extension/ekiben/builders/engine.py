@@ -133,7 +133,7 @@ class Engine(ABC):
                 command += ["--opt", f"label={key}={value}"]
             finished = False
             try:
-                environment = {**box.env, "BUILDKIT_PROGRESS": "plain"}
+                environment = {**box.env, "BUILDKIT_PROGRESS": "plain", **self.variables()}
                 status, last = run(self.name, command, hear, tick, note=layers.hear, env=environment)
                 finished = status == 0
             finally:
@@ -147,6 +147,10 @@ class Engine(ABC):
                 remedy=steps.remedy(lines),
             )
         return self.look(reference, project.model)
+
+    def variables(self) -> dict[str, str]:
+        """What the environment of a build must say for it to work here."""
+        return {}
 
     def discard(self, layers: list[str]) -> None:
         """Removes what a build that came to nothing had added, the last layer first.

@@ -62,6 +62,21 @@ class Docker(Engine):
     source = "https://docs.docker.com/engine/install/"
     check: tuple[str, ...] = ("version", "--format", "{{.Server.Version}}")
 
+    def variables(self) -> dict[str, str]:
+        """Since 23.0 BuildKit needs the plugin buildx; without it, the builder before BuildKit is asked for.
+
+        BentoML asks for BuildKit where the environment says nothing.
+        """
+        if "DOCKER_BUILDKIT" in os.environ:
+            return {}
+        try:
+            ask([self.name, "buildx", "version"])
+        except BuildFailed:
+            told = ask([self.name, "version", "--format", "{{.Client.Version}}"])
+            major = re.match(r"\d+", told.strip())
+            return {"DOCKER_BUILDKIT": "0"} if major and int(major[0]) >= 23 else {}
+        return {}
+
     def layers(self, reference: str, seen: dict[str, Any]) -> tuple[Layer, ...]:
         """The layers from the base up, with the instruction that made each."""
         table = ask(
@@ -78,6 +93,10 @@ class Nerdctl(Docker):
     name = "nerdctl"
     source = "https://github.com/containerd/nerdctl"
     check = ("info",)
+
+    def variables(self) -> dict[str, str]:
+        """Nothing: BuildKit is the only way that it builds."""
+        return {}
 
     def problem(self) -> Finding | None:
         """None when it works here, else why not and the remedy; under 5 s."""
