@@ -77,7 +77,9 @@ class SystemPackage(Record):
     """A package of the image's distribution, as ``debian`` ``12`` has it.
 
     ``added`` tells that it is no part of the base: one of its libraries was copied into a layer. ``kind`` is the
-    package's type as package URLs have it: ``deb``, or ``generic`` for a Python that is in no package.
+    package's type as package URLs have it: ``deb``, or ``generic`` for a Python that is in no package. ``source``
+    is the source package that it was made of, empty where that is not known, and ``source_version`` its version
+    where it is another.
     """
 
     name: str
@@ -87,6 +89,8 @@ class SystemPackage(Record):
     release: str = ""
     added: bool = False
     kind: str = "deb"
+    source: str = ""
+    source_version: str = ""
 
 
 @dataclass(frozen=True)

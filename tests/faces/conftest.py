@@ -82,16 +82,23 @@ def no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def built(container_rig: Rig, iris_box: Box) -> Iterator[Image]:
     """Built, proven in a container and pushed to the registry of the base image, if that is on this machine.
 
-    Its scikit-learn has a vulnerability that the tests' own source of advisories knows.
+    Its scikit-learn and its C library have vulnerabilities that the tests' own source of advisories knows.
     """
     home = container_rig.base.rpartition("/")[0]
     push = home.startswith("127.0.0.1")
     reference = f"{home if push else '127.0.0.1:5000'}/ekiben-test/oci:1"
     from ekiben import image
+    from ekiben.builders import dpkg
     from ekiben.builders.oci import layout
+    from ekiben.image.system_advisories import ecosystem
 
-    known = advisory("scikit-learn", "TEST-2026-2", "CVE-2026-0002", "99.1")
-    with answering({("scikit-learn", ""): known}) as source, pytest.MonkeyPatch.context() as patch:
+    told = container_rig.run("run", "--rm", container_rig.base, "cat", "/etc/os-release")
+    release = ecosystem(*dpkg.distribution({"etc/os-release": told.encode()}))
+    known = {
+        ("scikit-learn", ""): [advisory("scikit-learn", "TEST-2026-2", "CVE-2026-0002", "99.1")],
+        ("glibc", ""): [advisory("glibc", "DEBIAN-CVE-2026-0003", "CVE-2026-0003", "9.9-1", release)],
+    }
+    with answering(known) as source, pytest.MonkeyPatch.context() as patch:
         patch.setenv("EKIBEN_ADVISORIES", source.url)
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         made = image.build(

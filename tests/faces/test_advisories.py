@@ -23,7 +23,7 @@ FOUND = Vulnerability("jinja2", "3.1.6", "CVE-2026-0001", ("3.1.7",), ("TEST-202
 def test_a_known_one_is_told_with_its_fix_and_the_rest_as_not_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = {("jinja2", "3.1.6"): advisory("jinja2", "TEST-2026-1", "CVE-2026-0001", "3.1.7")}
+    known = {("jinja2", "3.1.6"): [advisory("jinja2", "TEST-2026-1", "CVE-2026-0001", "3.1.7")]}
     with answering(known) as source:
         monkeypatch.setenv("EKIBEN_ADVISORIES", source.url)
         told = advisories.Watch(REQUIREMENTS).report(patience=60)
@@ -49,10 +49,16 @@ def test_a_source_that_is_not_there_is_not_a_clean_report(monkeypatch: pytest.Mo
 @in_container
 def test_it_stands_in_the_record_the_card_and_the_lists(built: Image, iris_box: Box) -> None:
     assert built.audit is not None
-    (one,) = built.audit.vulnerabilities
+    one, below = built.audit.vulnerabilities
     assert (one.package, one.id, one.fixed) == ("scikit-learn", "CVE-2026-0002", ("99.1",))
+    # The base's packages were asked for by their sources' names.
+    assert (below.package, below.id, below.fixed) == ("glibc", "CVE-2026-0003", ("9.9-1",))
     pins = [line for line in iris_box.project.files["requirements.txt"].splitlines() if "==" in line]
-    assert built.audit.checked == len(pins)
+    system = [
+        part for part in image.BuiltImage(built).sbom["components"] if "pkg:deb/" in part.get("purl", "")
+    ]
+    assert system and built.audit.checked == len(pins) + len(system)
+    assert {name.partition(" ")[0] for name in built.audit.unchecked} <= {"python"}
     told = f"scikit-learn {one.version} CVE-2026-0002 (TEST-2026-2), fixed in 99.1"
     assert told in advisories.sentence(built.audit)
     assert told in image.BuiltImage(built)._repr_html_()
@@ -61,4 +67,4 @@ def test_it_stands_in_the_record_the_card_and_the_lists(built: Image, iris_box: 
     command = [sys.executable, "-m", "ekiben", "images"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     (row,) = [line for line in listed.splitlines() if line.startswith(built.reference)]
-    assert "1 known" in row
+    assert "2 known" in row

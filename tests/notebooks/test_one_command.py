@@ -74,7 +74,7 @@ def test_from_the_notebook_to_the_registry(tmp_path: Path, container_rig: Rig, h
     )
 
     known = advisory("jinja2", "TEST-2026-3", "CVE-2026-0003", "99.1")
-    with answering({("jinja2", ""): known}) as source, pytest.MonkeyPatch.context() as patch:
+    with answering({("jinja2", ""): [known]}) as source, pytest.MonkeyPatch.context() as patch:
         patch.setenv("EKIBEN_ADVISORIES", source.url)
         status, events = build(*arguments, "--box", "trained-image", cwd=tmp_path)
     assert status == 0, events[-1]

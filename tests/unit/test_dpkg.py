@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ Architecture: all
 Version: 2025b-0+deb12u1
 """
 RELEASE = b'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n'
-LIBC = SystemPackage("libc6", "2.36-9+deb12u10", "amd64", "debian", "12")
-TIME = SystemPackage("tzdata", "2025b-0+deb12u1", "all", "debian", "12")
+LIBC = SystemPackage("libc6", "2.36-9+deb12u10", "amd64", "debian", "12", source="glibc")
+TIME = SystemPackage("tzdata", "2025b-0+deb12u1", "all", "debian", "12", source="tzdata")
 
 
 def test_installed_packages_are_told_and_removed_ones_are_not() -> None:
@@ -65,9 +66,19 @@ def test_a_base_is_looked_into_once_and_its_upper_layers_count(
     assert below.look(base, lambda: None) == seen
 
 
-def test_the_packages_of_added_libraries_are_known_by_their_layer() -> None:
-    assert native.added("native libraries: libgomp1 12.2.0-14+deb12u1, libfoo2 1:2") == [
-        ("libgomp1", "12.2.0-14+deb12u1"),
-        ("libfoo2", "1:2"),
-    ]
-    assert native.added("Python packages") == []
+def test_the_packages_of_added_libraries_are_known_by_their_layer(fresh_home: Path) -> None:
+    told = {"libgomp1": {"version": "12.2", "source": "gcc-12"}, "libfoo2": {"version": "1:2", "source": ""}}
+    told["libbar1"] = {"version": "3"}  # as layers were that told of no source
+    entries = (Entry(f"{native.HOME}/packages.json", json.dumps(told).encode()),)
+    made = layers.make(layers.key_of("added"), entries, "native libraries: …", lambda: None)
+    assert native.added(layers.blob(made.digest)) == (
+        SystemPackage("libgomp1", "12.2", added=True, source="gcc-12"),
+        SystemPackage("libfoo2", "1:2", added=True, source="libfoo2"),
+        SystemPackage("libbar1", "3", added=True),
+    )
+
+
+def test_sources_have_a_version_of_their_own_or_not() -> None:
+    assert dpkg.made_of("cpp", "gcc-defaults (1.203)") == ("gcc-defaults", "1.203")
+    assert dpkg.made_of("libc6", "glibc") == ("glibc", "")
+    assert dpkg.made_of("tzdata", "") == ("tzdata", "")

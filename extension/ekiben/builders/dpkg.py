@@ -33,8 +33,28 @@ def packages(files: Mapping[str, bytes]) -> tuple[SystemPackage, ...]:
             installed = entry.get("Status", "installed").split()[-1:] == ["installed"]
             if installed and "Package" in entry and "Version" in entry:
                 architecture = entry.get("Architecture", "")
-                found.add(SystemPackage(entry["Package"], entry["Version"], architecture, system, release))
+                source, other = made_of(entry["Package"], entry.get("Source", ""))
+                found.add(
+                    SystemPackage(
+                        entry["Package"],
+                        entry["Version"],
+                        architecture,
+                        system,
+                        release,
+                        source=source,
+                        source_version=other,
+                    )
+                )
     return tuple(sorted(found, key=lambda one: (one.name, one.architecture)))
+
+
+def made_of(package: str, source: str) -> tuple[str, str]:
+    """The source package that a stanza's ``Source`` names, and its version where it has one of its own.
+
+    ``gcc-defaults (1.203)``; a package without the field is made of the source of its own name.
+    """
+    name, _open, version = source.partition("(")
+    return name.strip() or package, version.strip(" )")
 
 
 def distribution(files: Mapping[str, bytes]) -> tuple[str, str]:

@@ -11,14 +11,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ekiben import paths
-from ekiben.image_records import SystemPackage
 from ekiben.records import Audit, Vulnerability
 from ekiben.words import _
 
@@ -121,12 +118,14 @@ class Watch:
             self._folder.cleanup()
 
 
-def beside(audit: Audit, system: Collection[SystemPackage]) -> Audit:
-    """The report, with the packages that it is not about told as not checked."""
-    if not audit.checked or not system:
-        return audit
-    told = _("{n} packages of the base image", n=len(system))
-    return replace(audit, unchecked=(*audit.unchecked, told))
+def beside(audit: Audit, system: Audit) -> Audit:
+    """Both reports in one: the service's own packages, and those that they stand on."""
+    return Audit(
+        audit.checked + system.checked,
+        (*audit.unchecked, *system.unchecked),
+        (*audit.vulnerabilities, *system.vulnerabilities),
+        audit.why or system.why,
+    )
 
 
 def sentence(audit: Audit) -> str:
@@ -147,7 +146,7 @@ def sentence(audit: Audit) -> str:
         told = _("Known vulnerabilities: none, of {n} packages.", n=audit.checked)
     if audit.unchecked:
         names = ", ".join(audit.unchecked[:8]) + (" …" if len(audit.unchecked) > 8 else "")
-        told += " " + _("Not checked: {names}", names=names)
+        told += " " + _("Not checked: {names}", names=names) + (f" ({audit.why})" if audit.why else "")
     return told
 
 

@@ -15,6 +15,7 @@ from ekiben.image.abilities import Attaching, Stocked, Watched, Weighing
 from ekiben.image.choosing import choose, permit
 from ekiben.image.names import check_reference, default_base, unproven
 from ekiben.image.proving import prove
+from ekiben.image.system_advisories import SystemWatch
 from ekiben.image.telling import Told
 from ekiben.image_records import SystemPackage
 from ekiben.protocols import Builder, Progress
@@ -90,6 +91,8 @@ def build(
         watch.end()
         raise
     try:
+        system = builder.system(made) if isinstance(builder, Stocked) else ()
+        below = SystemWatch(system)
         tell(steps - 1 - push, steps - 2 - push, _("Starting the image"))
         replay, modules = prove(
             builder, made, model, lambda message: tell(steps - push, steps - 2 - push, message)
@@ -97,8 +100,7 @@ def build(
         if not replay.passed:
             raise mismatch(replay)
         parts = builder.weigh(made, modules) if isinstance(builder, Weighing) else ()
-        system = builder.system(made) if isinstance(builder, Stocked) else ()
-        audit = advisories.beside(watch.report(), system)
+        audit = advisories.beside(watch.report(), below.report())
         named = watched.rename(made, reference) if watched else made
         proven = replace(named, replay=replay, parts=parts, audit=audit)
         proven = _with_bill(builder, proven, model, system)

@@ -48,7 +48,7 @@ def libraries(manifest: dict[str, Any], tick: Callable[[], None]) -> frozenset[s
 
 
 def _note(manifest: dict[str, Any]) -> Path:
-    key = layers.key_of("below", [layer["digest"] for layer in manifest["layers"]])
+    key = layers.key_of("below with sources", [layer["digest"] for layer in manifest["layers"]])
     return layers.folder() / "keys" / f"{key}.json"
 
 

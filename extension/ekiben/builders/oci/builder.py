@@ -222,9 +222,10 @@ class Oci:
         architecture = config["architecture"]
         system, release = (there[0].distribution, there[0].release) if there else ("debian", "")
         added = tuple(
-            SystemPackage(name, version, architecture, system, release, added=True)
+            replace(one, architecture=architecture, distribution=system, release=release)
             for layer in image.layers
-            for name, version in native.added(layer.made_by)
+            if layer.made_by.startswith(native.NATIVE)
+            for one in native.added(layout.blob(layout.place(image.reference), layer.digest))
         )
         values = dict(entry.split("=", 1) for entry in config["config"]["Env"])
         told = values.get("PYTHON_VERSION")

@@ -43,12 +43,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Package:
-    """A binary package as the archive's index tells of it."""
+    """A binary package as the archive's index tells of it; ``source`` is the field of that name, often empty."""
 
     name: str
     version: str
     url: str
     sha256: str
+    source: str = ""
 
 
 def sources(files: dict[str, bytes]) -> list[Source]:
@@ -100,8 +101,9 @@ class Archive:
         entry = self._index.get(name)
         if entry is None:
             return None
-        told = dict(re.findall(r"^(Version|Filename|SHA256): (\S+)$", entry, re.MULTILINE))
-        return Package(name, told["Version"], f"{self.uri}/{told['Filename']}", told["SHA256"])
+        told = dict(re.findall(r"^(Version|Filename|SHA256|Source): (\S.*)$", entry, re.MULTILINE))
+        url = f"{self.uri}/{told['Filename']}"
+        return Package(name, told["Version"], url, told["SHA256"], told.get("Source", ""))
 
     def holders(self, library: str) -> list[str]:
         """The packages with a file of that name in a library folder, as the archive's ``Contents`` tell."""

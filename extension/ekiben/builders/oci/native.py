@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ekiben.builders import dpkg
 from ekiben.builders.oci import below, debian, layers, shared_objects
 from ekiben.builders.oci.layers import Entry, Stored
 from ekiben.builders.oci.remote import Base
 from ekiben.builders.oci.shared_objects import Linked
 from ekiben.errors import BuildFailed
+from ekiben.image_records import SystemPackage
 from ekiben.words import _
 
 #: Where they lie in the image.
 HOME = "app/lib"
+_LISTED = f"{HOME}/packages.json"
 #: How the layer tells that it was made; the packages follow.
 NATIVE = "native libraries: "
 
@@ -54,25 +58,34 @@ def layer(linked: list[Linked], base: Base, platform: str, say: Say) -> Stored |
     lacking = shared_objects.missing(linked, {*there, *without})
     if not lacking:
         return None
-    key = layers.key_of("native", base.digest, platform, list(lacking), without)
+    key = layers.key_of("native with sources", base.digest, platform, list(lacking), without)
     found = layers.known(key)
     if found is not None:
         return found
     got = _fetched(lacking, there | set(without), base, platform, say)
     told = {
-        name: {"version": one.version, "sha256": one.sha256} for name, one in sorted(got.packages.items())
+        name: {"version": one.version, "sha256": one.sha256, "source": one.source}
+        for name, one in sorted(got.packages.items())
     }
     entries = [Entry(f"{HOME}/{name}", body) for name, body in got.libraries.items()]
     entries += [Entry(f"{HOME}/{name}.copyright", body) for name, body in got.rights.items()]
-    entries.append(Entry(f"{HOME}/packages.json", json.dumps(told, indent=1).encode()))
+    entries.append(Entry(_LISTED, json.dumps(told, indent=1).encode()))
     names = ", ".join(f"{one.name} {one.version}" for _name, one in sorted(got.packages.items()))
     return layers.make(key, entries, NATIVE + names, tick)
 
 
-def added(made_by: str) -> list[tuple[str, str]]:
-    """Names and versions of the packages that a layer of ours has libraries of."""
-    listed = made_by.removeprefix(NATIVE).split(", ") if made_by.startswith(NATIVE) else []
-    return [(name, version) for name, _space, version in (one.partition(" ") for one in listed)]
+def added(layer: Path) -> tuple[SystemPackage, ...]:
+    """The packages that a layer of ours has libraries of, as its own list tells."""
+    with tarfile.open(layer) as archive:
+        listed = archive.extractfile(_LISTED)
+        told = json.loads(listed.read()) if listed else {}
+    found = []
+    for name, one in told.items():
+        source, other = dpkg.made_of(name, one.get("source", ""))
+        # A layer that was made before the list told of sources knows none.
+        source = source if "source" in one else ""
+        found.append(SystemPackage(name, one["version"], added=True, source=source, source_version=other))
+    return tuple(found)
 
 
 def _fetched(
