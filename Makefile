@@ -18,7 +18,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 FRONT_END := $(wildcard extension/package.json extension/package-lock.json extension/tsconfig.json) \
 	$(shell find extension/src extension/style extension/schema -type f 2>/dev/null)
 PACKAGING := pyproject.toml extension/hatch_build.py extension/install.json $(FRONT_END)
-DEBIAN_PACKAGES := buildah chromium podman runc docker-registry fonts-noto-cjk wrk
+# A Docker engine of the machine's own does as well; Debian's would take its place.
+DEBIAN_PACKAGES := buildah chromium podman runc docker-registry fonts-noto-cjk wrk \
+	$(if $(shell command -v dockerd 2>/dev/null),,docker.io)
 
 .PHONY: help lab test test-fast check fix bench machine clean
 .DEFAULT_GOAL := help
@@ -69,7 +71,7 @@ machine: ## the Debian packages that the browser and container tests need
 		echo "The browser and container tests need more packages: sudo apt-get install$$missing"; exit 1; \
 	fi; \
 	echo "Installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qq -y --no-install-recommends $$missing >/dev/null
+		apt-get install -qq -y --no-remove --no-install-recommends $$missing >/dev/null
 
 clean: ## removes what the commands above made
 	rm -rf $(VENV) dist extension/node_modules extension/lib extension/ekiben/static extension/ekiben/labextension
