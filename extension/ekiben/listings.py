@@ -149,7 +149,7 @@ def parts(estimate: SizeEstimate) -> Listing:
 
 def expected(estimate: SizeEstimate) -> str:
     """What an image will weigh, in a sentence."""
-    told = _("About {size} before it is built: an estimate.", size=size(estimate.bytes))
+    told = _("Estimated size: about {size}.", size=size(estimate.bytes))
     if estimate.unknown:
         told += " " + _("Not known of: {names}", names=", ".join(estimate.unknown))
     return told

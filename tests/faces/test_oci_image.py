@@ -125,14 +125,14 @@ def test_its_size_was_foreseen(
     assert packages == {part.name for part in told.parts if part.kind == "package"} | set(told.unknown)
     assert told.unknown == ()
     assert told.bytes == pytest.approx(built.bytes, rel=0.15)
-    assert "an estimate" in told._repr_html_()
+    assert "Estimated size: about" in told._repr_html_()
     # The command line and the card ask the same, and nothing is built for it.
     before = image.images()
     command = [sys.executable, "-m", "ekiben", "build", iris_box.model.tag, "--base", container_rig.base]
     done = subprocess.run([*command, "--dry-run", "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"event": "done", "result": told.to_json()}
     text = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=True).stdout
-    assert container_rig.base in text and "before it is built" in text.splitlines()[-1]
+    assert container_rig.base in text and "Estimated size: about" in text.splitlines()[-1]
     replies: list[dict[str, Any]] = []
     monkeypatch.setenv("EKIBEN_BASE_IMAGE", container_rig.base)
     card = CardWidget(iris_box)

@@ -34,6 +34,7 @@ def test_lightgbm_runs_on_a_base_without_openmp(container_rig: Rig) -> None:
     made = image.build(box.project, box.model, "ekiben-test/boost:1", engine="oci", base=container_rig.base)
     try:
         assert made.replay is not None and made.replay.passed
+        assert box.predict_size(base=container_rig.base).bytes == pytest.approx(made.bytes, rel=0.15)
         (layer,) = [one for one in made.layers if one.made_by.startswith("native libraries: libgomp1 ")]
         settings = layout.config_of(layout.place(made.reference))["config"]
         assert settings["Labels"]["io.ekiben.libraries"] == layer.made_by.partition(": ")[2]

@@ -26,7 +26,7 @@ box = ekiben.wrap(clf, X, name="weighed")
 box
 """
 WORDS = {
-    "en": ("Image", r"About \d+ MB before it is built", "Look again", "jinja2 3.1.2 · CVE-2026-0001 · fixed in 3.1.7"),
+    "en": ("Image", r"Estimated size: about \d+ MB", "Look again", "jinja2 3.1.2 · CVE-2026-0001 · fixed in 3.1.7"),
     "zh_CN": ("镜像", r"构建前估计约 \d+ MB", "重新查询", "jinja2 3.1.2 · CVE-2026-0001 · 已在 3.1.7 中修复"),
 }  # fmt: skip
 

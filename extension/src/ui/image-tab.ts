@@ -48,7 +48,7 @@ export class ImageTab {
         h(
           'p',
           { class: 'ek-size' },
-          t('About {size} before it is built: an estimate.', { size: bytes(told.bytes) }),
+          t('Estimated size: about {size}.', { size: bytes(told.bytes) }),
           told.unknown.length > 0 && ` ${t('Not known of: {names}', { names: told.unknown.join(', ') })}`
         ),
         treemap(told)
