@@ -58,7 +58,7 @@ def send(
         else:
             file = layout.blob(folder, parcel.digest)
             of_base = names.get(parcel.digest) == named
-            upload.push(
+            parcel.sent = upload.push(
                 client,
                 target.repository,
                 parcel.digest,
@@ -97,17 +97,18 @@ def send(
         # It has lost a blob of the image that was there before, or does not share it with this one.
         deliver([one for one in parcels if one.digest in listed], asking=True)
         remote.name(client, target, text)
-    return sum(one.bytes for one in parcels) + referrers.send(client, target, folder)
+    return sum(one.sent for one in parcels) + referrers.send(client, target, folder)
 
 
 @dataclass
 class _Parcel:
-    """A blob on its way; ``bytes`` of it were sent, and ``how`` tells how it fared."""
+    """A blob on its way; ``bytes`` of it are there, ``sent`` by this push, and ``how`` tells how it fared."""
 
     digest: str
     size: int
     stop: threading.Event
     bytes: int = 0
+    sent: int = 0
     how: str = ""
     waiting: bool = False
     seconds: float = 0.0

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from ekiben.builders.oci.client import BROKEN, PAUSES, Answer, Client
+from ekiben.builders.oci.half_sent import Note
 from ekiben.errors import BuildFailed
 from ekiben.words import _
 
@@ -64,6 +66,7 @@ def push(
     ``mount`` is a repository of the same registry that may have it; the upload goes on where it was when
     the connection breaks or the registry is started again. A ``new`` one that is small is sent without asking
     whether it is there. What ``tick`` or ``hear`` raises ends it, and the registry is asked to drop what had come.
+    A large one of which a process that is gone had sent a part goes on from there, if the registry kept it.
 
     Raises:
         BuildFailed: the registry cannot be reached, or refuses.
@@ -74,7 +77,7 @@ def push(
         return 0
     if not mount and upload.at_once():
         return upload.sent()
-    if not upload.place and upload.begin(mount):
+    if not upload.place and not upload.goes_on() and upload.begin(mount):
         hear("mounted")
         return 0
     return upload.finish()
@@ -93,6 +96,13 @@ class _Upload:
     hear: Hear
     place: str = ""
     done: int = 0
+    #: What was there before this push.
+    before: int = 0
+
+    @cached_property
+    def note(self) -> Note | None:
+        """What is written down of it; a blob of one piece is not worth it."""
+        return Note(self.client.host, self.repository, self.digest) if self.size > PIECE else None
 
     def ask(self, method: str, path: str, actions: str = "pull,push", **more: Any) -> Answer:
         """A request about the repository."""
@@ -106,8 +116,10 @@ class _Upload:
         """Its end: the bytes that were sent."""
         if self.done < self.size:
             self.tick(self.size)
+        if self.note is not None:
+            self.note.forget()
         self.hear("sent")
-        return self.size
+        return self.size - self.before
 
     def at_once(self) -> bool:
         """Sends a small blob in one request; a registry that does not take it so has begun an upload."""
@@ -122,12 +134,24 @@ class _Upload:
         self.place = answer.headers.get("location", "") if answer.status == 202 else ""
         return False
 
+    def goes_on(self) -> bool:
+        """Takes the upload of a process that is gone; False where there is none, or the registry forgot it."""
+        self.place = self.note.place() if self.note is not None else ""
+        # Registries refuse in many ways what is not theirs; whether it is us shows when one is begun.
+        with suppress(BuildFailed):
+            if self.place and self._known() and self.done <= self.size:
+                self.before = self.done
+                self.hear("resumed")
+                return True
+        self.place, self.done = "", 0
+        return False
+
     def begin(self, mount: str = "") -> bool:
         """Asks for an upload; True where there need be none, as the repository has it from ``mount`` now."""
         query = f"?{urlencode({'mount': self.digest, 'from': mount})}" if mount else ""
         answer = self.ask("POST", f"v2/{self.repository}/blobs/uploads/{query}", also=mount, body=b"")
         if answer.status != 201:
-            self.place, self.done = _place(answer, self.client), 0
+            self.place, self.done, self.before = _place(answer, self.client), 0, 0
         return answer.status == 201
 
     def finish(self) -> int:
@@ -145,15 +169,22 @@ class _Upload:
                     if not self.place:
                         self.begin()
                     self.hear("resumed" if self.done else "again")
-        except BaseException:
+        except BaseException as problem:
+            if self.note is not None and isinstance(problem, BuildFailed) and self.place:
+                self.note.write(self.place, ours=False)  # the registry is away: the next push goes on
+                raise
+            if self.note is not None:
+                self.note.forget()
             # Nothing half written stays; one that cannot be asked any more throws it away in its own time.
             with suppress(BuildFailed, *BROKEN):
-                self.ask("DELETE", self.place, "delete", once=True)
+                self.place and self.ask("DELETE", self.place, "delete", once=True)
             raise
 
     def _send(self) -> None:
         """The bytes that are lacking, the last of a short blob with the request that ends it."""
         body = b""
+        if self.note is not None:
+            self.note.write(self.place)
         with open(self.file, "rb") as blob:
             while self.done < self.size:
                 blob.seek(self.done)
@@ -166,6 +197,8 @@ class _Upload:
                 if answer.status >= 400:
                     raise ConnectionError(f"status {answer.status}")
                 self.place, self.done, body = _place(answer, self.client), self.done + len(body), b""
+                if self.note is not None:
+                    self.note.write(self.place)
                 self.tick(self.done)
         joint = "&" if "?" in self.place else "?"
         path = f"{self.place}{joint}{urlencode({'digest': self.digest})}"
