@@ -188,7 +188,14 @@ def _try(
         timings = tuple(proof.time(run, count) for count in (1, 100))
     size = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
     found = Compiled(
-        form=made.form, converter=entry.name, rows=rows, edges=edges, worst=worst, timings=timings, bytes=size
+        form=made.form,
+        converter=entry.name,
+        rows=rows,
+        edges=edges,
+        worst=worst,
+        timings=timings,
+        bytes=size,
+        ways=made.ways,
     )
     return found, made
 

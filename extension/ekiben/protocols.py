@@ -114,11 +114,13 @@ class Converted:
     """A faster form of a model in a folder.
 
     ``form`` names it for people (``NumPy``, ``ONNX Runtime``); ``imports`` are the modules that loading and
-    running it need, and nothing else may be imported.
+    running it need, and nothing else may be imported. ``ways`` tell how it works, for those that
+    ``records.Compiled`` knows.
     """
 
     form: str
     imports: tuple[str, ...]
+    ways: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -3,7 +3,7 @@
 ``FORMAT`` numbers every file that is kept. Upgrade manual:
 
 * 1 – the first format. ``Tolerance.scales`` came later: where it is not there, no output has one, and
-  every number counts by itself, as it did.
+  every number counts by itself, as it did. ``Compiled.ways`` came later too: without it nothing is told.
 
 ``src/wire.ts`` is generated from this module (``extension/generate_wire.py``); a test fails when
 it is stale.
@@ -189,10 +189,11 @@ class Attempt(Record):
 class Compiled(Record):
     """The faster form of a model; without a ``form`` the native object serves, and ``reason`` says why.
 
-    ``form`` is for people (``NumPy + ONNX Runtime``). ``rows`` of the sample and ``edges`` (rows at the
-    contract's ends) were answered alike, ``worst`` is the greatest difference. ``requirements`` are the
-    pinned lines of a service that has this form alone. Where ``serves`` is False the user chose the
-    native object.
+    ``form`` is for people (``NumPy + ONNX Runtime``), and ``ways`` how trees are asked: ``few:``, ``many:``
+    or ``all:`` rows by ``table``, ``walk``, ``bits`` or ``lanes`` (``views.ways``). ``rows`` of the sample
+    and ``edges`` (rows at the contract's ends) were answered alike, ``worst`` is the greatest difference.
+    ``requirements`` are the pinned lines of a service that has this form alone. Where ``serves`` is False
+    the user chose the native object.
     """
 
     form: str = ""
@@ -207,6 +208,7 @@ class Compiled(Record):
     direct: tuple[str, ...] = ()
     tried: tuple[Attempt, ...] = ()
     serves: bool = True
+    ways: tuple[str, ...] = ()
 
     @property
     def speedup(self) -> float:

@@ -41,6 +41,21 @@ def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
     )
 
 
+def ways(found: Compiled) -> list[str]:
+    """How trees are asked, for people."""
+    words = {
+        "few:table": _("few rows: looked up in a table of the trees' answers"),
+        "few:walk": _("few rows: down one tree after the other"),
+        "many:walk": _("many rows: down one tree after the other"),
+        "many:bits": _("many rows: 64 at a time, as the bits of a number"),
+        "many:lanes": _("many rows: down all trees at once, level by level"),
+        "all:walk": _("down one tree after the other"),
+        "all:bits": _("64 rows at a time, as the bits of a number"),
+        "all:lanes": _("down all trees at once, level by level"),
+    }
+    return [words[way] for way in found.ways if way in words]
+
+
 def compiled(found: Compiled) -> str:
     """What answers, how much faster it is and how that was proven; or why the native object does."""
     if not found.form:
@@ -60,7 +75,8 @@ def compiled(found: Compiled) -> str:
             rows=found.rows,
             edges=found.edges,
         )
-    return f"{form(found.form, found.speedup)} ({found.form}; {rows})"
+    told = "; ".join([found.form, *ways(found), rows])
+    return f"{form(found.form, found.speedup)} ({told})"
 
 
 def _carried(model: Model) -> str:

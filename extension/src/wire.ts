@@ -228,10 +228,11 @@ export interface Attempt {
 /**
  * The faster form of a model; without a `form` the native object serves, and `reason` says why.
  *
- * `form` is for people (`NumPy + ONNX Runtime`). `rows` of the sample and `edges` (rows at the
- * contract's ends) were answered alike, `worst` is the greatest difference. `requirements` are the
- * pinned lines of a service that has this form alone. Where `serves` is False the user chose the
- * native object.
+ * `form` is for people (`NumPy + ONNX Runtime`), and `ways` how trees are asked: `few:`, `many:`
+ * or `all:` rows by `table`, `walk`, `bits` or `lanes` (`views.ways`). `rows` of the sample
+ * and `edges` (rows at the contract's ends) were answered alike, `worst` is the greatest difference.
+ * `requirements` are the pinned lines of a service that has this form alone. Where `serves` is False
+ * the user chose the native object.
  */
 export interface Compiled {
   readonly form: string;
@@ -246,6 +247,7 @@ export interface Compiled {
   readonly direct: readonly string[];
   readonly tried: readonly Attempt[];
   readonly serves: boolean;
+  readonly ways: readonly string[];
 }
 
 /**

@@ -13,7 +13,9 @@ from ekiben.capture import load_adapter
 from ekiben.converters import program_runner
 from ekiben.converters.lanes import ROWS
 from ekiben.converters.program_converter import Arrays
+from ekiben.records import Compiled
 from ekiben.registry import framework_for
+from ekiben.views import ways
 from sklearn import ensemble
 from sklearn.tree import DecisionTreeClassifier
 from test_converters import DIABETES, IRIS, KIND, TARGET, TWO, catboost, lightgbm, xgboost
@@ -133,9 +135,12 @@ def test_it_turns_where_the_library_does(name, tmp_path):
     taken = framework_for(model)
     adapter = load_adapter(taken)
     contract = contracts.infer(sample, lambda data: adapter.call(model, data), taken.describe(model))
-    Arrays().convert(model, contract, sample, tmp_path)
+    made = Arrays().convert(model, contract, sample, tmp_path)
     run = program_runner.load(tmp_path, contract.to_json())
+    assert len(ways(Compiled(ways=made.ways))) == len(made.ways)
+    assert made.ways or name == "catboost, deep"  # which is asked like one row, however many there are
     if name in LANED:
+        assert "many:lanes" in made.ways
         assert '"words"' in (tmp_path / "program.json").read_text(encoding="utf-8")
     rows = moved(sample, thresholds(tmp_path, sample.shape[1]), beyond)
     wanted = adapter.call(model, rows)

@@ -213,6 +213,17 @@ def test_what_is_too_large_is_walked(monkeypatch):
     assert ways.way_of(grown(60_000, trees=5, dtype="float32")) == ways.Way({})
 
 
+def test_how_they_are_asked_is_told():
+    def told(walked: bool = True, **options: Any) -> tuple[str, ...]:
+        return ways.Way({}, **options).told(walked)
+
+    assert told(table=True, planes=True) == ("few:table", "many:bits")
+    assert told(lanes={}) == ("few:walk", "many:lanes")
+    assert told() == ("all:walk",)
+    assert told(False, planes=True) == ("all:bits",)
+    assert told(False, lanes={}) == ("all:lanes",)
+
+
 def test_without_onnx_nothing_is_walked():
     for leaves, dtype in ((20, "float64"), (20, "float32"), (400, "float64"), (400, "float32")):
         way = ways.way_of(grown(leaves, dtype=dtype), walked=False)

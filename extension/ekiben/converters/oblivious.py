@@ -69,6 +69,8 @@ def catboost(lower: Lower, part: Any, source: Source) -> Steps:
         "values": lower.keep(numpy.concatenate(leaves) * scale),
         "base": lower.keep(base),
     }
+    if depth <= 8:
+        lower.program.asked("many:bits")
     steps: Steps = [*_columns(lower, crossed, numeric, source), step]
     if hasattr(part, "predict_proba"):
         classes = lower.program.classes(numpy.asarray(part.classes_))

@@ -44,6 +44,7 @@ class Program:
     trees: list[Ensemble] = field(default_factory=list)
     words: list[list[str]] = field(default_factory=list)
     widest: int = 0
+    ways: list[str] = field(default_factory=list)
 
     def keep(self, values: Any) -> dict[str, str]:
         """An array by its name."""
@@ -143,6 +144,10 @@ class Program:
         (folder / "program.json").write_text(text, encoding="utf-8")
         return bool(self.trees)
 
+    def asked(self, *ways: str) -> None:
+        """How trees are asked (``records.Compiled.ways``), each told once."""
+        self.ways += [way for way in ways if way not in self.ways]
+
     def forest(
         self, ensemble: Ensemble, *, scale: float | None = None, base: Any = None, groups: int = 0
     ) -> Steps:
@@ -170,4 +175,5 @@ class Program:
         if not (way.table and many) and (walked or not many):
             self.trees.append(ensemble)
             step["model"] = {"file": f"trees{len(self.trees) - 1}.onnx"}
+        self.asked(*way.told(walked))
         return [step]

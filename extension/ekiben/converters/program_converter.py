@@ -44,12 +44,12 @@ class Arrays:
         program = Program(contract)
         steps = Lower(program).answers(model, program.source())
         if not program.save(steps, folder):
-            return Converted("NumPy", ("numpy",))
+            return Converted("NumPy", ("numpy",), tuple(program.ways))
         if find_spec("onnxruntime") is None:
             raise NotConverted(
                 _("{name} is not installed.", name="onnxruntime"), remedy='%pip install "ekiben[fast]"'
             )
-        return Converted("NumPy + ONNX Runtime", ("numpy", "onnxruntime"))
+        return Converted("NumPy + ONNX Runtime", ("numpy", "onnxruntime"), tuple(program.ways))
 
     def runner(self) -> Path:
         """The code that runs it inside the service."""

@@ -40,6 +40,12 @@ class Way:
     lanes: Arrays | None = None
     few: int = FEW
 
+    def told(self, walked: bool) -> tuple[str, ...]:
+        """The same for people (``records.Compiled.ways``); ``walked`` says whether ONNX Runtime is there."""
+        many = "lanes" if self.lanes is not None else "bits" if self.planes else "walk"
+        few = "table" if self.table else "walk" if walked else many
+        return (f"all:{few}",) if few == many else (f"few:{few}", f"many:{many}")
+
 
 def way_of(ensemble: Ensemble, *, walked: bool = True) -> Way:
     """The fastest way. ``walked`` says whether ONNX Runtime is there."""

@@ -60,6 +60,21 @@ export function agreement(compiled: Compiled): string {
       });
 }
 
+/** How trees are asked, for people. */
+export function ways(compiled: Compiled): string[] {
+  const words: Record<string, string> = {
+    'few:table': t("few rows: looked up in a table of the trees' answers"),
+    'few:walk': t('few rows: down one tree after the other'),
+    'many:walk': t('many rows: down one tree after the other'),
+    'many:bits': t('many rows: 64 at a time, as the bits of a number'),
+    'many:lanes': t('many rows: down all trees at once, level by level'),
+    'all:walk': t('down one tree after the other'),
+    'all:bits': t('64 rows at a time, as the bits of a number'),
+    'all:lanes': t('down all trees at once, level by level')
+  };
+  return (compiled.ways ?? []).flatMap(way => words[way] ?? []);
+}
+
 /** Microseconds, as milliseconds from 1000. */
 export function microseconds(value: number): string {
   return value < 1000 ? `${value.toLocaleString(locale(), { maximumSignificantDigits: 2 })} µs` : milliseconds(value / 1000);

@@ -2,7 +2,7 @@
 import { t } from '../words';
 import type { Compiled, Contract, Replay } from '../wire';
 import { h } from './dom';
-import { agreement, microseconds, milliseconds, number, text, times } from './format';
+import { agreement, microseconds, milliseconds, number, text, times, ways } from './format';
 
 /** The replays as a table, stations down. */
 export function proofTab(contract: Contract, replays: readonly Replay[], compiled: Compiled): HTMLElement {
@@ -60,6 +60,7 @@ function faster(compiled: Compiled): HTMLElement {
   return h(
     'div',
     { class: 'ek-faster' },
+    ...ways(compiled).map(way => h('p', { class: 'ek-dim' }, way)),
     h('p', { class: 'ek-dim' }, agreement(compiled), !compiled.serves && ` ${t('It does not serve: the native object was chosen.')}`),
     h(
       'table',
