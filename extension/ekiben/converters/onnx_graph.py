@@ -20,6 +20,8 @@ _TORCH = ("torch.nn.modules.module.Module",)
 _KERAS = ("keras.src.models.model.Model",)
 #: Larger networks take longer to export than anybody waits for a wrap.
 MOST_PARAMETERS = 50_000_000
+#: Where the exporter notes what a node was, and what an embedding was.
+_FX_NODE, _EMBEDDING = "pkg.torch.onnx.fx_node", "aten.embedding."
 
 
 class Graph:
@@ -88,4 +90,30 @@ def _torch(model: Any, example: Any, file: Path) -> None:
             dynamo=True,
             verbose=False,
         )
+    _strict(made.model.graph)
     made.save(str(file), external_data=False)
+
+
+def _strict(graph: Any) -> None:
+    """Embeddings refuse a negative number as PyTorch does; ONNX would count it from the table's end.
+
+    Without its sign it lies beyond every table, which ONNX Runtime refuses.
+    """
+    import numpy
+    import onnx_ir
+
+    for node in list(graph):
+        if node.op_type != "Gather" or _EMBEDDING not in node.metadata_props.get(_FX_NODE, ""):
+            continue
+        asked = node.inputs[1]
+        kind = asked.dtype.numpy() if asked.dtype else numpy.dtype("int64")
+        mask = onnx_ir.Value(
+            name=f"{node.name}_unsigned",
+            type=onnx_ir.TensorType(onnx_ir.DataType.from_numpy(kind)),
+            shape=onnx_ir.Shape(()),
+            const_value=onnx_ir.tensor(numpy.array(numpy.iinfo(kind).max, kind)),
+        )
+        graph.register_initializer(mask)
+        bare = onnx_ir.Node("", "BitwiseAnd", [asked, mask], name=f"{node.name}_bare")
+        graph.insert_before(node, bare)
+        node.replace_input_with(1, bare.outputs[0])

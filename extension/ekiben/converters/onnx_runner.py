@@ -33,9 +33,12 @@ def load(folder: Path, contract: dict[str, Any]) -> Callable[[list[Any]], dict[s
     (entry,) = session.get_inputs()
     name, dtype, shown, run = entry.name, TYPES[entry.type], contract["dtype"], session.run
     names = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    outputs = [
+        output.name for output in session.get_outputs()
+    ]  # told once, or the session lists them each call
 
     def answer(rows: list[Any]) -> dict[str, Any]:
-        data = numpy.array(rows, dtype=shown).astype(dtype, copy=False)
-        return dict(zip(names, run(None, {name: data}), strict=True))
+        data = numpy.asarray(rows, dtype=shown).astype(dtype, copy=False)
+        return dict(zip(names, run(outputs, {name: data}), strict=True))
 
     return answer
