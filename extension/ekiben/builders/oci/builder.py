@@ -153,6 +153,7 @@ class Oci:
                     lambda k, message: progress(2 + k, _STEPS, message),
                     look,
                     parts.imported(of),
+                    parts.direct(of),
                 ),
                 *added,
                 parts.runtime_layer(of, python, at(4, _("Packing the service"))),

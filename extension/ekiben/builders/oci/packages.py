@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ekiben import paths
-from ekiben.builders.oci import bytecode, layers, reachable, shared_objects, slimming
+from ekiben.builders.oci import bytecode, layers, reachable, shared_objects, slimming, unreached
 from ekiben.builders.oci.aside import Aside
 from ekiben.builders.oci.layers import Entry, Link, Stored
 from ekiben.builders.oci.reachable import Wanted
@@ -40,13 +40,15 @@ def made(
     say: Say,
     check: Callable[[list[Linked]], None] = lambda linked: None,
     imported: Wanted | None = None,
+    direct: frozenset[str] | None = None,
 ) -> tuple[Stored, ...]:
     """The layers of a requirements file for a Python (``3.11.2``) on a platform.
 
     ``say(k, message)`` is called twice a second, k being 0 for the packages and 1 for the bytecode.
     ``check`` hears the shared objects of the wheels before anything is made of them, and may raise. There
     is no layer of bytecode where this Python is of another minor version: what it compiled would be of no use.
-    ``imported`` tells what the service imports; the rest has no bytecode. None: everything has.
+    ``imported`` tells what the service imports; the rest has no bytecode. None: everything has. ``direct`` are the
+    distributions that it imports itself, on every way that it may go.
 
     Raises:
         BuildFailed: a package cannot be had as a wheel for that platform.
@@ -56,7 +58,8 @@ def made(
     wanted = sorted(line for line in lines if line and not line.startswith("#"))
     options = [] if uv_has_its_own() else settings().for_uv()
     whole = os.environ.get("EKIBEN_WHOLE_PACKAGES", "")
-    key = layers.key_of("packages", wanted, python, platform, options, whole)
+    asked = None if direct is None else sorted(direct & unreached.ASKED)
+    key = layers.key_of("packages", wanted, python, platform, options, whole, asked)
     compiles = python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
     imported = None if whole else imported
     code_key = layers.key_of("bytecode", key, sys.version, imported and asdict(imported))
@@ -70,7 +73,7 @@ def made(
         target = scratch / "site-packages"
         _install(requirements, target, python, platform, options, len(wanted), say)
         check(_linked(key, target) or [])
-        told = slimming.told(slimming.slim(target))
+        told = slimming.told(slimming.slim(target, direct))
         lines_log.info("Python packages: %s", told or "nothing left out")
         entries = list(_entries(target))
         # Packing is C code without the interpreter's lock, and compiling is another process.

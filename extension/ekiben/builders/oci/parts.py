@@ -126,6 +126,16 @@ def code_layer(of: Subject, tick: Callable[[], None]) -> Stored:
     return _code(of, files, False, "the service", tick)
 
 
+def direct(of: Subject) -> frozenset[str] | None:
+    """The distributions that the service, its form and what it falls back on import themselves.
+
+    None where the model's record does not tell.
+    """
+    listed = of.notes.get("direct")
+    form = of.notes.get("compiled") or {}
+    return frozenset(reachable.named([*listed, *(form.get("direct") or ())])) if listed else None
+
+
 def imported(of: Subject) -> Wanted | None:
     """What the service imports of its packages; None where the model's record does not tell.
 

@@ -11,6 +11,7 @@
 * **Stubs**: ``.pyi`` is for type checkers; it stays where the package speaks of such files, as some read
   from them what to import.
 * **Pages**: the scripts of BentoML's index page, in whose place ours is served, as it loads one from elsewhere.
+* **Lexers** that nobody names, and **builders** of extensions: ``unreached.py``.
 * **Copies** of one file are links to it (``copies``): the same bytes once.
 
 Bytecode has its own page (``reachable.py``). Python's sources, licences and metadata stay, so that tracebacks
@@ -27,9 +28,10 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from ekiben.builders.oci import unreached
 from ekiben.builders.oci.shared_objects import is_one
 from ekiben.builders.oci.symbols import loaded, without_sections
 
@@ -53,8 +55,10 @@ _PAGE = "_internal/server/static_content/swagger-ui*"
 _COPY = 64 << 10
 
 
-def slim(site: Path) -> dict[str, int]:
+def slim(site: Path, direct: Collection[str] | None = None) -> dict[str, int]:
     """Takes them out of the installed packages in ``site``; gives the bytes saved of each kind.
+
+    ``direct`` are the distributions that the service imports itself, where that is known.
 
     Files are replaced, never written to: the installer may share them with its cache.
     """
@@ -82,6 +86,11 @@ def slim(site: Path) -> dict[str, int]:
         leave("stubs", _stubs(files, modules))
     leave("pages", sorted(site.glob(f"bentoml/{_PAGE}")))
     changed: set[Path] = set()
+    for kind, files, teller, said in list(unreached.parts(site, direct)):
+        leave(kind, [file for file in files if file != teller])
+        saved[kind] += teller.stat().st_size - len(said)
+        _replace(teller, said.encode())
+        changed.add(teller)
     for file in site.rglob("*.so*"):
         if is_one(file):
             body = file.read_bytes()
