@@ -36,8 +36,8 @@ from ekiben.words import _
 
 #: Steps that BentoML's container file usually has; told until the engine says its own number.
 _USUAL = 38
-#: Seconds that an engine gets to remove the containers of a build that was stopped.
-_SETTLE = 15.0
+#: Seconds that an engine gets to remove the containers of a build that was stopped; a busy machine takes many.
+_SETTLE = 60.0
 #: Seconds a service has to end by itself when its container is stopped.
 _END = 5
 #: Asks an image's Python for its packages, with the modules of each no deeper than three names.
