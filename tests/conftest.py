@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,7 +29,12 @@ SESSION = uuid.uuid4().hex
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Moves the home before any library reads it: BentoML does so on import."""
+    """Moves the home before any library reads it: BentoML does so on import.
+
+    A shell that puts a job behind has it ignore interrupts, and all it starts: the tests send some.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="ekiben-tests-"))
     places = {
         "HOME": home,

@@ -1,8 +1,9 @@
 """Foreign work that may take long, and that its user can end: an exporter has no way to be cancelled of its own.
 
 It runs in a thread. The one that waits is told every second how long it has taken, goes on when time is up,
-and hears the kernel's interrupt at once. The work is then ended at its next Python instruction; what cannot
-be ended (a compiler that does not return) is left to itself, and nothing waits for it.
+and hears the kernel's interrupt at once. The work is then ended at its next Python instruction outside an
+import, half of which would stay and fail whatever needs it later; what cannot be ended (a compiler that does
+not return) is left to itself, and nothing waits for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 #: Seconds between two words on how long it has taken, and those that ended work has to be gone.
 EVERY, GRACE = 1.0, 3.0
+#: Seconds that an import may still take once its work is to end.
+IMPORTS = 30.0
 
 
 class OutOfTime(Exception):
@@ -69,10 +72,21 @@ def patiently(work: Callable[[], T], seconds: float, tell: Callable[[float], Non
 
 def _ended(thread: threading.Thread, done: threading.Event) -> bool:
     """Whether the work is gone: it is asked to go again and again, as it may be cleaning up."""
-    until = time.monotonic() + GRACE
-    while not done.wait(0.2) and time.monotonic() < until:
+    begin = time.monotonic()
+    until = begin + GRACE
+    while not done.wait(0.05) and time.monotonic() < until:
+        if _importing(thread):
+            until = min(time.monotonic(), begin + IMPORTS) + GRACE
+            continue
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Ended))
     return done.is_set()
+
+
+def _importing(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _outside() -> Callable[[], None]:

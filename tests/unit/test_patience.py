@@ -75,3 +75,26 @@ def test_what_does_not_end_is_left_and_does_not_hold_the_output(monkeypatch):
     for thread in working():
         thread.join(10)
     assert sys.stdout is shown and not working()
+
+
+def test_an_import_is_let_end(monkeypatch, tmp_path):
+    """Half of a module would stay, and fail whatever needs it later in the same kernel."""
+    inside = threading.Event()
+    monkeypatch.setattr(sys, "inside", inside, raising=False)
+    text = "import sys, time\nsys.inside.set()\nfor _ in range(20):\n    time.sleep(0.02)\nwhole = True\n"
+    (tmp_path / "imported_slowly.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def work():
+        import imported_slowly
+
+        assert imported_slowly.whole
+        forever()
+
+    def tell(seconds):
+        if inside.is_set():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        patiently(work, 60, tell)
+    assert sys.modules.pop("imported_slowly").whole and not working()
