@@ -86,7 +86,7 @@ def _form(sample: Any) -> tuple[Input, Any]:
     if "numpy.ndarray" in kinds:
         if sample.ndim == 1 and len(sample) and all(isinstance(value, str) for value in sample.tolist()):
             return "texts", sample.tolist()
-        if sample.dtype == object and len(sample):
+        if sample.dtype == object and len(sample) and sample.ndim != 2:
             return _listed(sample)
         return _numbers(sample, sample)
     if kinds & {"pandas.Series", "polars.Series"} or isinstance(sample, (list, tuple)):
@@ -102,6 +102,12 @@ def _form(sample: Any) -> tuple[Input, Any]:
 
 
 def _numbers(sample: Any, array: Any) -> tuple[Input, Any]:
+    if array.dtype.names or (array.ndim == 2 and array.dtype.kind in "OUST"):
+        names = "" if array.dtype.names else f", columns={[f'x{n}' for n in range(array.shape[1])][:20]}"
+        raise UnsupportedSample(
+            _("The sample is an array of {dtype}, which has no numbers only.", dtype=array.dtype),
+            remedy=_("Pass it as a table: {code}", code=f"pandas.DataFrame(X{names})"),
+        )
     if array.ndim < 2 or array.dtype.kind not in "fiub":
         raise _unknown(sample)
     if array.ndim == 2:

@@ -296,15 +296,7 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
         answers = dict(adapter.call(model, data))
     except Exception as error:  # the user's own function may raise anything
         pictured = canonical(data)[0] == "images"
-        if hasattr(model, "predict") and not pictured:
-            raise
-        advice = _("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows].")
-        if isinstance(error, NameError):
-            advice = _("Run the cell that makes {name} again: the kernel has none.", name=error.name or "it")
-        elif isinstance(error, TypeError) and "argument" in str(error):
-            advice = _("Wrap a function of the rows that calls it with what it takes.")
-        elif isinstance(error, AttributeError) and hasattr(data, "iloc"):
-            advice = _("Rows reach it as a pandas DataFrame, whatever the sample was. ") + advice
+        advice = _remedy(error, model, data)
         if pictured:
             advice = _("Wrap a function that makes of a list of images what the model takes, and calls it.")
         raise UnsupportedSample(
@@ -324,6 +316,23 @@ def _asked(adapter: Any, model: Any, data: Any, name: str) -> dict[str, Any]:
             ),
         )
     return answers
+
+
+def _remedy(error: Exception, model: Any, data: Any) -> str:
+    """What to do about what a model raised when it was asked the sample."""
+    calls = _("Wrap a function of the rows that calls it with what it takes.")
+    if isinstance(error, NameError):
+        return _("Run the cell that makes {name} again: the kernel has none.", name=error.name or "it")
+    if len(getattr(model, "inputs", None) or ()) > 1 or (
+        isinstance(error, TypeError) and "argument" in str(error)
+    ):
+        return calls
+    once = _("It gets all rows at once. Map a function of one row over them: [f(row) for row in rows].")
+    if isinstance(error, AttributeError):
+        module, kind = type(data).__module__.partition(".")[0], type(data).__name__
+        shown = kind if module == "builtins" else f"{module}.{kind}"
+        return _("Rows reach it as a {type}, whatever the sample was.", type=shown) + " " + once
+    return _("Pass the data that fit was called with, as it was.") if hasattr(model, "predict") else once
 
 
 def _example(contract: Contract) -> Any:

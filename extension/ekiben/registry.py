@@ -92,6 +92,8 @@ def framework_for(model: object) -> Framework:
     if found is None:
         raise UnsupportedModel(
             _("No installed framework takes a {type}.", type=type(model).__name__),
-            remedy=_("Installed: {names}", names=", ".join(names("framework")) or "–"),
+            remedy=_("Wrap a fitted model, or a function that answers rows.")
+            + " "
+            + _("Installed: {names}", names=", ".join(names("framework")) or "–"),
         )
     return found

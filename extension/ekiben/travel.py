@@ -70,7 +70,8 @@ def remedy(ask: Ask, sample: Any, contract: Contract, example: Any) -> str:
         again = {"rows": golden["rows"], "answers": first}
         if compare(again, _asked(ask, example), tolerance)[1]:
             return _(
-                "It answers otherwise each time it is asked. Give it a fixed seed (random_state=0) where it answers."
+                "It answers otherwise each time it is asked. Fix its seed where it answers, "
+                "call eval() on a network, keep no counts."
             )
         told = _(
             "The notebook's own object answers these rows otherwise too once they have travelled as JSON."

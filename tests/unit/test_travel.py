@@ -12,6 +12,7 @@ import pytest
 from cells_ran import ran, taken
 from ekiben import contract as contracts
 from ekiben import travel
+from ekiben.canonical import canonical
 from ekiben.capture import _asked, _example
 from ekiben.code.stale import otherwise
 from ekiben.errors import UnsupportedModel, UnsupportedSample
@@ -80,7 +81,7 @@ def test_what_the_rows_lost_is_the_remedy(model, sample, told):
 def test_chance_and_a_copy_at_fault_are_told_apart():
     turns = itertools.count()
     ask, contract, example = arrived(lambda rows: [next(turns) for _row in rows], ["a", "b"])
-    assert "fixed seed" in travel.remedy(ask, ["a", "b"], contract, example)
+    assert "Fix its seed" in travel.remedy(ask, ["a", "b"], contract, example)
     ask, contract, example = arrived(lambda rows: [len(row) for row in rows], ["a", "bb"])
     assert travel.remedy(ask, ["a", "bb"], contract, example) == ""
 
@@ -115,7 +116,7 @@ def test_functions_that_give_no_answers_say_why():
     assert "calls it with what it takes" in caught.value.remedy
     with pytest.raises(UnsupportedSample, match="with_columns") as caught:
         _asked(Adapter, lambda rows: rows.with_columns(), FRAME, "f()")
-    assert "pandas DataFrame" in caught.value.remedy
+    assert "Rows reach it as a pandas.DataFrame" in caught.value.remedy
 
 
 def test_a_module_that_its_file_has_otherwise_is_named(tmp_path, monkeypatch):
@@ -146,6 +147,38 @@ def test_an_environment_variable_is_told(read, monkeypatch):
     )
     monkeypatch.delenv("EK_RATE")
     assert taken(notebook).findings == ()
+
+
+def test_a_model_of_several_inputs_is_told_what_to_wrap():
+    class Two:
+        inputs = ("a", "b")
+
+        def predict(self, rows):
+            raise ValueError("expects 2 inputs")
+
+    class Adapter:
+        @staticmethod
+        def call(model, data):
+            return {"predictions": model.predict(data)}
+
+    with pytest.raises(UnsupportedSample, match="expects 2 inputs") as caught:
+        _asked(Adapter, Two(), FRAME, "Two")
+    assert "calls it with what it takes" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("array", "code"),
+    [
+        (numpy.array([["a", "1"]]), "pandas.DataFrame(X, columns=['x0', 'x1'])"),
+        (numpy.array([["a", 1]], dtype=object), "pandas.DataFrame(X, columns=['x0', 'x1'])"),
+        (numpy.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")]), "pandas.DataFrame(X)"),
+    ],
+    ids=["text", "objects", "structured"],
+)
+def test_an_array_of_text_is_passed_as_a_table(array, code):
+    with pytest.raises(UnsupportedSample) as caught:
+        canonical(array)
+    assert code in caught.value.remedy and len(canonical(eval(code, {"pandas": pandas, "X": array}))[1]) == 1
 
 
 def test_a_booster_tells_the_rounds_beyond_its_best(tmp_path):
