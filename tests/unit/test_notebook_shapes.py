@@ -94,6 +94,15 @@ def test_a_default_that_is_older_than_its_name_is_told(text):
     assert caught.value.where.startswith("cell 2, line ") and "again" in caught.value.remedy
 
 
+def test_lambdas_of_a_loop_tell_the_default_that_went_on():
+    """``k=k`` binds each turn's value, and the text alone would bind the last for all."""
+    notebook = ran(
+        "by = [lambda x, k=k: x * k for k in (1, 2)]\nk = 2\ndef predict(rows): return [f(rows[0]) for f in by]"
+    )
+    with pytest.raises(NotCarried, match="took k as the default of k when it was 1"):
+        taken(notebook)
+
+
 def test_a_method_is_looked_through_once():
     notebook = ran(OWNER + "    def score(self, rows): return rows")
     found = look(

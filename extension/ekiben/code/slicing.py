@@ -203,6 +203,7 @@ class Slicer:
         found = matching(self.history.lambdas, thing)
         if found is None or thing.__closure__:
             return ""
+        check(thing, found, self.namespace)
         number = 1
         while f"lambda_{number}" in self.parts or f"lambda_{number}" in self.namespace:
             number += 1
