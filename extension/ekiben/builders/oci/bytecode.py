@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from ekiben.builders.oci import layers
 from ekiben.builders.oci.layers import Entry
 from ekiben.shell import watch
 
@@ -20,8 +25,38 @@ def entries(folder: Path, home: str) -> Iterator[Entry]:
 
 
 def make(folder: Path, home: str, tick: Callable[[], None], files: Iterable[Path] | None = None) -> None:
-    """Compiles ``files``, all of them unless told, so that tracebacks tell of ``home``."""
-    chosen = sorted(folder.rglob("*.py") if files is None else files)
+    """Compiles ``files``, all of them unless told, so that tracebacks tell of ``home``.
+
+    What another build has compiled of the same source is taken as it is.
+    """
+    wanted = sorted(folder.rglob("*.py") if files is None else files)
+    kept = {file: _kept(file, f"/{home}/{file.relative_to(folder).as_posix()}") for file in wanted}
+    for file, there in kept.items():
+        with suppress(FileNotFoundError):
+            os.utime(there)
+            layers.put(there, _compiled(file))
+    chosen = [file for file in wanted if not _compiled(file).is_file()]
+    if chosen:
+        _compile(folder, home, tick, chosen)
+    for file in chosen:
+        if _compiled(file).is_file():  # templates and code for other versions do not compile
+            with layers.part() as part:
+                shutil.copyfile(_compiled(file), part)
+                kept[file].parent.mkdir(parents=True, exist_ok=True)
+                os.replace(part, kept[file])
+
+
+def _kept(file: Path, told: str) -> Path:
+    """Where the bytecode of a source is kept, by what it is made of."""
+    source = hashlib.sha256(file.read_bytes()).hexdigest()
+    return layers.folder() / "bytecode" / layers.key_of("bytecode of", told, source, sys.version)
+
+
+def _compiled(file: Path) -> Path:
+    return file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
+
+
+def _compile(folder: Path, home: str, tick: Callable[[], None], chosen: list[Path]) -> None:
     with tempfile.TemporaryDirectory(prefix="ekiben-build-") as scratch:
         listed = Path(scratch) / "files"
         listed.write_text(

@@ -156,7 +156,7 @@ def prune() -> None:
             return
     if folder().is_dir():
         looked.touch()
-    kinds = ("blobs", "keys", "parts", "contents", "uploads")
+    kinds = ("blobs", "keys", "parts", "contents", "uploads", "bytecode")
     for file in (file for kind in kinds for file in folder().glob(f"{kind}/*")):
         try:
             if time.time() - file.stat().st_mtime > _KEPT:

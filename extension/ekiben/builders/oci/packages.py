@@ -7,11 +7,12 @@ import json
 import os
 import shutil
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ekiben import paths
 from ekiben.builders.oci import bytecode, layers, reachable, shared_objects, slimming, unreached
@@ -71,6 +72,11 @@ def made(
     scratch = Path(tempfile.mkdtemp(prefix="ekiben-build-"))
     try:
         target = scratch / "site-packages"
+        if packages is not None and linked is not None:
+            # Another kind of model on the same packages: what is compiled differs, and nothing else.
+            check(linked)
+            _sources(packages, target, lambda: say(1, _("Compiling the packages")))
+            return packages, _bytecode(target, imported, code_key, say)
         _install(requirements, target, python, platform, options, len(wanted), say)
         check(_linked(key, target) or [])
         told = slimming.told(slimming.slim(target, direct))
@@ -78,26 +84,39 @@ def made(
         entries = list(_entries(target))
         # Packing is C code without the interpreter's lock, and compiling is another process.
         with Aside(lambda stop: layers.make(key, entries, "Python packages", stop, told)) as packing:
-            about = ""
-            if compiles:
-                every = list(target.rglob("*.py"))
-                files = every if imported is None else reachable.files(target, imported)
-                about = f"{len(files)} of {len(every)} modules" if imported else ""
-                bytecode.make(target, SITE, lambda: say(1, _("Compiling the packages")), files)
+            code = _bytecode(target, imported, code_key, say) if compiles else None
             packages = packing.result(lambda: say(1, _("Packing the packages")))
-        if not compiles:
-            return (packages,)
-        made_by = "bytecode of the packages"
-        lines_log.info("%s: %s", made_by, about or "all of it")
-        return packages, layers.make(
-            code_key,
-            bytecode.entries(target, SITE),
-            made_by,
-            lambda: say(1, _("Packing the bytecode")),
-            about,
-        )
+        return (packages, code) if code else (packages,)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sources(packages: Stored, target: Path, tick: Callable[[], None]) -> None:
+    """Lays out what compiling reads, the modules and the records, as the layer of the packages has them."""
+    with tarfile.open(layers.blob(packages.digest)) as archive:
+        for member in archive:
+            tick()
+            if not member.isdir() and (member.name.endswith(".py") or member.name.endswith("/RECORD")):
+                body = archive.extractfile(member)
+                assert body is not None
+                file = target / PurePosixPath(member.name).relative_to(SITE)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(body.read())
+
+
+def _bytecode(target: Path, imported: Wanted | None, key: str, say: Say) -> Stored:
+    """The layer of the bytecode of what is imported of the packages in ``target``; None: of all."""
+    every = list(target.rglob("*.py"))
+    files = every if imported is None else reachable.files(target, imported)
+    about = f"{len(files)} of {len(every)} modules" if imported else ""
+    bytecode.make(target, SITE, lambda: say(1, _("Compiling the packages")), files)
+    made_by = "bytecode of the packages"
+    lines_log.info("%s: %s", made_by, about or "all of it")
+
+    def packing() -> None:
+        say(1, _("Packing the bytecode"))
+
+    return layers.make(key, bytecode.entries(target, SITE), made_by, packing, about)
 
 
 def _linked(key: str, target: Path | None = None) -> list[Linked] | None:
