@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -180,6 +181,10 @@ def _leaves_and_comes_back(built: image.BuiltImage, rig: Rig, hub: Registry, fol
     name = f"{hub.address}/team/engine:1"
     with pytest.raises(BuildFailed, match="could not push"):
         built.push("127.0.0.1:9/team/engine:1")
+    lines: list[str] = []
+    pusher: Any = registry.builder(built.record.engine)
+    pusher.push(built.record, lines.append, name)
+    assert re.search(r" · layer \d+ of \d+ · \d+ s$", lines[-1]), lines
     built.push(name)
     assert rig.names() == before, "the name is the registry's alone"
     rig.run("pull", "-q", *rig.plain, name)

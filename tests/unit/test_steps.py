@@ -82,3 +82,17 @@ def test_the_engines_own_words_without_the_frame() -> None:
     ]
     assert "base=" in steps.remedy(told)
     assert steps.remedy(["something else"]) == "The log above says why."
+
+
+def test_the_layers_of_a_push() -> None:
+    digest = "8dffd4a8d89d949ba514a00070136a93846c1d05f6dcf0a2c77263fb5d7489cc"
+    podman = [
+        "Getting image source signatures",
+        f"Copying blob sha256:{digest}",
+        f"Copying config sha256:{digest}",
+    ]
+    assert [steps.pushed(line) for line in podman] == ["", digest, ""]
+    assert steps.pushed(f"Copying blob {digest[:12]} skipped: already exists") == digest[:12]
+    docker = ["Preparing", "Waiting", "Pushed", "Layer already exists", "Mounted from library/python"]
+    told = [steps.pushed(f"5f70bf18a086: {state}") for state in docker]
+    assert told == ["", "", *["5f70bf18a086"] * 3]

@@ -272,10 +272,34 @@ class Engine(ABC):
     def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
         """Sends the image to the registry in ``reference``; engines do not tell how much was sent: 0."""
         target = reference or image.reference
-        told = _("Pushing {name}", name=target)
-        progress(told)
+        began, layers = time.monotonic(), set[str]()
+        all_layers = len({layer.digest for layer in image.layers if layer.digest})
+
+        def tick() -> None:
+            seconds = int(time.monotonic() - began)
+            if layers and all_layers:
+                k = min(len(layers), all_layers)
+                progress(
+                    _(
+                        "Pushing {name} · layer {k} of {n} · {seconds} s",
+                        name=target,
+                        k=k,
+                        n=all_layers,
+                        seconds=seconds,
+                    )
+                )
+            else:
+                progress(_("Pushing {name}", name=target))
+
+        def hear(line: str) -> None:
+            layer = steps.pushed(line)
+            if layer and layer not in layers:
+                layers.add(layer)
+                tick()
+
+        tick()
         with self.named(image.reference, target) as command:
-            status, last = watch(command, lambda line: None, lambda: progress(told), env={})
+            status, last = watch(command, hear, tick, env={})
         if status:
             raise BuildFailed(
                 _("{engine} could not push:\n{lines}", engine=self.name, lines="\n".join(last[-8:])),

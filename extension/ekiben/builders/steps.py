@@ -16,6 +16,11 @@ _STEP = re.compile(
 )
 #: A layer: ``--> 45083ef9d4d`` or `` ---> 45083ef9d4d``; one that was found has a line of its own before.
 _LAYER = re.compile(r"^(?:INFO: )?\s*-{2,3}> (Using cache ?)?([0-9a-f]{10,64})?$")
+#: A layer on its way to a registry: Podman and Buildah; Docker.
+_BLOB = re.compile(
+    r"^Copying blob (?:sha256:)?([0-9a-f]{12,64})\b"
+    r"|^([0-9a-f]{12}): (?:Pushed|Layer already exists|Mounted from .+)$"
+)
 #: Where BentoML begins to repeat the engine's last words with its own traceback.
 _ECHO = re.compile(r"^(?:ERROR: ?)?(?:Encountered exception while trying to build.*)?$")
 
@@ -99,6 +104,12 @@ def spoken(lines: list[str]) -> list[str]:
 def storing(line: str) -> bool:
     """Whether the engine has done its steps and puts the image together."""
     return bool(re.match(r"^(?:INFO: )?(?:COMMIT \S|#\d+ exporting to image)", line))
+
+
+def pushed(line: str) -> str:
+    """The layer of which a push tells: Podman and Buildah when it sets out, Docker when it has arrived; else ``""``."""
+    found = _BLOB.match(line)
+    return (found[1] or found[2]) if found else ""
 
 
 def meaning(instruction: str) -> str:
