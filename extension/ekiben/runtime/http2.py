@@ -47,6 +47,48 @@ class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     """uvicorn's own protocol, but for connections that open with the preface of HTTP/2."""
 
     opening: bytes | None = b""
+    #: Who looks after all connections (``crowd.py``), where somebody does.
+    crowd: Any = None
+    #: When it last became idle, by the event loop's clock.
+    since = 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        """One more; if there are too many, an idle one goes."""
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        if self.crowd is not None and len(self.connections) > self.crowd.most:
+            self.crowd.room_for(self)
+
+    def on_response_complete(self) -> None:
+        """It is idle again, or answers the next of its requests."""
+        super().on_response_complete()
+        self.since = self.loop.time()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
+
+    @property
+    def stage(self) -> tuple[str, Any]:
+        """What it waits for, and what changes when that comes along: ``unread`` bytes, or a ``head``."""
+        unread = self.transport.get_write_buffer_size()
+        if unread:
+            return "unread", unread
+        if not self.waiting or self.timeout_keep_alive_task is not None or self.transport.is_closing():
+            return "", None
+        return "head", self.cycle
+
+    def leave(self, stage: str) -> None:
+        """Ends it, for it was too long in ``stage``."""
+        from .crowd import SLOW
+
+        if stage == "unread":
+            self.transport.abort()
+            return
+        if self.opening is None:  # something came, and deserves a word
+            self.transport.write(SLOW)
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """The first bytes decide."""
@@ -101,6 +143,21 @@ class Http2(asyncio.Protocol):
         self.words = Bucket(IDLE_WORDS, IDLE_WORDS_A_SECOND, self.heard)
         self.watch: asyncio.TimerHandle | None = None
         self.machine = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether no request is under way."""
+        return not self.streams
+
+    @property
+    def since(self) -> float:
+        """When something was last heard."""
+        return self.heard
+
+    @property
+    def stage(self) -> tuple[str, Any]:
+        """It looks after itself (``_look``)."""
+        return "", None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Says our settings: after the opening ones, for h2 counts by what it has sent."""

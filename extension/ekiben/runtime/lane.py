@@ -4,7 +4,8 @@ Such a request needs no task, no ASGI messages and no general parser: its rows g
 bytes that arrived, and the answer is written when the engine has it, which is at once where nobody else is
 about. A connection stays in the lane as long as it sends nothing else. The first bytes that are not
 exactly such a request (another route, a header not listed here, a head in pieces, chunks, pipelining) go
-to uvicorn untouched, and so does the rest of that connection: there is never a doubt who reads what.
+to uvicorn untouched, and so does all that follows until everything that was sent has been answered: there
+is never a doubt who reads what.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .engine import LARGE_BODY, ODD_BODY
 from .http2 import Door
 from .journal import made, marked
 from .predictor import dumps
-from .problems import Problem
+from .problems import InvalidRows, Problem, problem
 from .refusal import retry
 
 START = b"POST /predict HTTP/1.1\r\n"
@@ -90,14 +91,16 @@ class Lane(Door):
     ending = False
     missing = 0
     answered = 0.0
+    #: Whether uvicorn's parser stands within a request; h11's does not tell, and keeps what it has.
+    within = True
 
     def connection_made(self, transport: Any) -> None:
         """Nothing was sent yet."""
-        super().connection_made(transport)
         self.held = bytearray()
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Takes a plain request, or a piece of it; hands all else on, once and for all."""
+        """Takes a plain request, or a piece of it; hands all else on until that is answered."""
         if not self.inside:
             return super().data_received(data)
         if self.busy:
@@ -114,6 +117,52 @@ class Lane(Door):
                 self.held.clear()
             if not self._take(data):
                 self._leave(data)
+
+    def on_message_begin(self) -> None:
+        """The parser, httptools', has the first byte of a request."""
+        self.within = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """And the last."""
+        self.within = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Back to the lane, where all that was sent has been read and answered."""
+        super().on_response_complete()
+        if self.inside or self.within or not self.waiting or self.ending or self.transport.is_closing():
+            return
+        self.inside = True
+        self.answered = time.perf_counter()
+        if self.flow.write_paused:
+            self.flow.pause_reading()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether no request is under way."""
+        return not self.busy and not self.missing if self.inside else super().waiting
+
+    @property
+    def stage(self) -> tuple[str, Any]:
+        """As outside, and ``body``: the rest of one that began in the lane."""
+        found = super().stage
+        if not self.inside or found[0] == "unread" or self.busy:
+            return found
+        if self.missing:
+            return "body", self.answered
+        return ("", None) if self.answered else found
+
+    def leave(self, stage: str) -> None:
+        """A body that does not come is refused as the gate refuses it."""
+        if stage == "body":
+            head = plain(bytes(self.held).partition(b"\r\n\r\n")[0])
+            seconds = self.gate.settings.limits.seconds
+            late = InvalidRows([problem("$", "slow_body", seconds=f"{seconds:g}")], 408)
+            self.missing, self.ending = 0, True
+            if head is not None:
+                self._answer(Asked(head, b"", time.perf_counter() - seconds, []), late)
+        super().leave(stage)
 
     def pause_writing(self) -> None:
         """The client does not read its answers: it is read no further either."""
@@ -241,7 +290,7 @@ class Lane(Door):
             code = refused.status
             status = b"%d Refused" % code
             more += b"".join(b"%b: %b\r\n" % header for header in retry(error))
-        self.answered = now = time.perf_counter()
+        self.answered = self.since = now = time.perf_counter()
         engine.metrics.answered("predict", code, now - begin)
         gate.journal.add(identity, "POST", "/predict", code, now - begin, body)
         transport = self.transport
@@ -269,8 +318,11 @@ class Lane(Door):
         return told
 
 
-def lane(gate: Any) -> type[Door]:
-    """The protocol for connections to ``gate``: with the lane where nothing stands before the engine."""
+def lane(gate: Any, crowd: Any = None) -> type[Door]:
+    """The protocol for connections to ``gate``: with the lane where nothing stands before the engine.
+
+    ``crowd`` looks after them.
+    """
     if gate.edited or gate.settings.guard or gate.settings.tracing:
-        return Door
-    return type("GateLane", (Lane,), {"gate": gate, "heads": {}})
+        return type("GateDoor", (Door,), {"crowd": crowd})
+    return type("GateLane", (Lane,), {"gate": gate, "heads": {}, "crowd": crowd})

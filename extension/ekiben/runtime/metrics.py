@@ -14,6 +14,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .crowd import Crowd
     from .drift import Drift
     from .problems import Problem
     from .recorder import Recorder
@@ -78,6 +79,7 @@ class Metrics:
         self.broken: Counter[tuple[str, str]] = Counter()
         self.drift: Drift | None = None
         self.recorder: Recorder | None = None
+        self.crowd: Crowd | None = None
         self.others: bytes = b"[]"
 
     def answered(self, protocol: str, status: int, seconds: float) -> None:
@@ -109,7 +111,9 @@ class Metrics:
             "recorded": self.recorder.written if self.recorder else 0,
             "unrecorded": self.recorder.dropped if self.recorder else 0,
             "broken": {f"{code} {field}": n for (field, code), n in self.broken.copy().items()},
+            "closed": dict(self.crowd.closed) if self.crowd else {},
             "now": {
+                "connections": len(self.crowd.connections) if self.crowd else 0,
                 "in_flight": self.in_flight,
                 "memory": memory(),
                 "workers": 1,

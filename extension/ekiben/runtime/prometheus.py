@@ -67,6 +67,12 @@ class _Collector:
             code, _space, field = key.partition(" ")
             broken.add_metric((field, code), count)
         yield broken
+        closed = CounterMetricFamily(
+            "ekiben_connections_closed", "Connections that were ended or refused.", labels=("reason",)
+        )
+        for key, count in found["closed"].items():
+            closed.add_metric((key,), count)
+        yield closed
         drift = GaugeMetricFamily(
             "ekiben_drift_psi", "Population stability index of a field against the sample.", labels=("field",)
         )
@@ -75,6 +81,7 @@ class _Collector:
                 drift.add_metric((told["name"],), told["psi"])
         yield drift
         for name, text, key in (
+            ("ekiben_connections", "Connections that are open.", "connections"),
             ("ekiben_in_flight", "Requests being answered.", "in_flight"),
             ("ekiben_memory_bytes", "Resident memory of all workers.", "memory"),
             ("ekiben_workers", "Processes that answer.", "workers"),

@@ -80,11 +80,13 @@ def run(target: str, sock: socket.socket, settings: Settings, ready: Callable[[A
     """Loads the model, serves until a signal; the exit status. ``ready`` gets the gate once it answers."""
     import uvicorn
 
+    from .crowd import Crowd
     from .journal import logging_config
     from .lane import lane
     from .tracing import traced
 
     gate = application(target, settings)
+    crowd = Crowd(settings)
     app = traced(gate, gate.name, settings.tracing) if settings.tracing else gate
 
     class Server(uvicorn.Server):
@@ -92,17 +94,20 @@ def run(target: str, sock: socket.socket, settings: Settings, ready: Callable[[A
             await super().startup(sockets=sockets)
             if self.started:
                 _settle()
+                gate.engine.metrics.crowd = crowd
+                crowd.open(self.server_state.connections)
                 ready(gate)
 
     config = uvicorn.Config(
         app,
-        http=lane(gate),
+        http=lane(gate, crowd),
         proxy_headers=False,
         log_level="info",
         access_log=False,
         log_config=logging_config(settings.log),
         lifespan="on",
         ws="none",
+        timeout_keep_alive=settings.keep,  # type: ignore[arg-type]
         timeout_graceful_shutdown=math.ceil(settings.drain),
     )
     server = Server(config)

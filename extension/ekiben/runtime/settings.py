@@ -18,7 +18,8 @@ class Settings:
 
     ``workers`` processes answer; ``drain`` seconds are given to what is in flight at a stop. ``log`` is its
     form (``journal.py``), with bodies where ``payloads`` is set; ``tracing`` the exporter of ``tracing.py``;
-    ``guard`` lets requests in.
+    ``guard`` lets requests in. ``head`` seconds are given to the head of a request, ``keep`` to a connection
+    without one, and there are ``connections`` at most.
     """
 
     body_bytes: int = 8 * 1024 * 1024
@@ -29,6 +30,9 @@ class Settings:
     payloads: bool = False
     tracing: str = ""
     guard: Guard | None = None
+    head: float = 10.0
+    keep: float = 5.0
+    connections: int = 4096
 
     @staticmethod
     def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -40,7 +44,8 @@ class Settings:
         ``EKIBEN_DRAIN`` (8) how many seconds a stop waits for what is in flight. ``EKIBEN_LOG`` is
         ``text``, ``json`` or ``quiet``, ``EKIBEN_LOG_PAYLOADS=1`` logs bodies too. ``EKIBEN_TRACING``:
         see ``tracing.py``; ``EKIBEN_API_KEY``, ``EKIBEN_API_KEY_FILE``, ``EKIBEN_CORS_ORIGINS``:
-        ``guard.py``; ``EKIBEN_RECORD``: ``recorder.py``.
+        ``guard.py``; ``EKIBEN_RECORD``: ``recorder.py``. ``EKIBEN_HEAD_SECONDS`` (10),
+        ``EKIBEN_KEEP_SECONDS`` (5), ``EKIBEN_CONNECTIONS`` (4096 a process): ``crowd.py``.
 
         Raises:
             ValueError: one of them is not a number above 0, or not one of the words.
@@ -74,6 +79,9 @@ class Settings:
             payloads=found.get("EKIBEN_LOG_PAYLOADS", "").strip() == "1",
             tracing=found.get("EKIBEN_TRACING", "").strip(),
             guard=guard(found),
+            head=number("EKIBEN_HEAD_SECONDS", 10),
+            keep=number("EKIBEN_KEEP_SECONDS", 5),
+            connections=math.ceil(number("EKIBEN_CONNECTIONS", 4096)),
         )
 
 
