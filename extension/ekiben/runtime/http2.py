@@ -152,7 +152,7 @@ class Http2(asyncio.Protocol):
     @property
     def since(self) -> float:
         """When something was last heard."""
-        return self.heard
+        return float(self.heard)
 
     @property
     def stage(self) -> tuple[str, Any]:
