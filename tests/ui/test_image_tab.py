@@ -27,7 +27,7 @@ box
 """
 WORDS = {
     "en": ("Image", r"Estimated size: about \d+ MB", "Look again", "jinja2 3.1.2 · CVE-2026-0001 · fixed in 3.1.7"),
-    "zh_CN": ("镜像", r"构建前估计约 \d+ MB", "重新查询", "jinja2 3.1.2 · CVE-2026-0001 · 已在 3.1.7 中修复"),
+    "zh_CN": ("镜像", r"预计大小：约 \d+ MB", "重新查询", "jinja2 3.1.2 · CVE-2026-0001 · 已在 3.1.7 中修复"),
 }  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def test_it_tells_the_size_before_the_click(window, pictures, base, language):
 
     tag = card.locator(".ek-tag").inner_text()
     known = Vulnerability("jinja2", "3.1.2", "CVE-2026-0001", ("3.1.7",))
+    base_has = tuple(Vulnerability("glibc", "2.36-9", f"CVE-2026-01{n:02}") for n in range(11))
     record = Image(
         reference="weighed:1",
         digest="sha256:" + "0" * 64,
@@ -82,12 +83,17 @@ def test_it_tells_the_size_before_the_click(window, pictures, base, language):
         created="2026-01-01T00:00:00+00:00",
         replay=Replay("image", 48, 0.0, Tolerance(), 1.0),
         parts=(Part("jinja2", "package", 120_000_000, "3.1.2", True),),
-        audit=Audit(30, ("local",), (known,)),
+        audit=Audit(30, ("local",), (known, *base_has)),
     )
     kept.keep(record)
     try:
         window.page.evaluate("() => window.dispatchEvent(new Event('ekiben:services'))")
-        expect(card.locator(".ek-audit li")).to_have_text(found)
+        listed = card.locator(".ek-audit li")
+        expect(listed.first).to_have_text(found)
+        expect(listed).to_have_count(12)
+        expect(card.locator(".ek-audit li:visible")).to_have_count(10)
+        card.locator(".ek-audit summary").click()
+        expect(listed.last).to_be_visible()
         expect(card.locator(".ek-audit")).to_contain_text("local")
         window.page.screenshot(path=pictures / f"image-tab-known-{language}.png")
     finally:

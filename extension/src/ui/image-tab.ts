@@ -1,6 +1,6 @@
 /** Image: what was built of this model, whether it was proven, and what weighs what in it. */
 import { t } from '../words';
-import type { Audit, Image, SizeEstimate } from '../wire';
+import type { Audit, Image, SizeEstimate, Vulnerability } from '../wire';
 import { button, h, swap, type Child } from './dom';
 import { failureOf } from './failure';
 import { bytes, clock } from './format';
@@ -86,6 +86,19 @@ function one(image: Image): HTMLElement {
   );
 }
 
+/** Vulnerabilities that are listed at once; those that can be mended stand first. */
+const SHOWN = 10;
+
+function known(one: Vulnerability): HTMLElement {
+  return h(
+    'li',
+    {},
+    h('strong', {}, `${one.package} ${one.version}`),
+    ` · ${[one.id, ...one.aliases].join(', ')} · `,
+    one.fixed.length > 0 ? t('fixed in {versions}', { versions: one.fixed.join(', ') }) : t('not fixed yet')
+  );
+}
+
 /** Known vulnerabilities of the packages: each with what mends it, and what was not checked. */
 function audit(told: Audit): HTMLElement {
   const found = told.vulnerabilities;
@@ -99,19 +112,14 @@ function audit(told: Audit): HTMLElement {
     'div',
     { class: 'ek-audit' },
     h('p', { class: found.length > 0 ? 'ek-finding ek-level-warning' : 'ek-dim' }, head),
-    found.length > 0 &&
+    found.length > 0 && h('ul', {}, found.slice(0, SHOWN).map(known)),
+    // A distribution's base has dozens that are not fixed yet.
+    found.length > SHOWN &&
       h(
-        'ul',
-        {},
-        found.map(one =>
-          h(
-            'li',
-            {},
-            h('strong', {}, `${one.package} ${one.version}`),
-            ` · ${[one.id, ...one.aliases].join(', ')} · `,
-            one.fixed.length > 0 ? t('fixed in {versions}', { versions: one.fixed.join(', ') }) : t('not fixed yet')
-          )
-        )
+        'details',
+        { class: 'ek-fold', 'data-key': 'audit-rest' },
+        h('summary', {}, t('and {n} more', { n: found.length - SHOWN })),
+        h('ul', {}, found.slice(SHOWN).map(known))
       ),
     told.checked > 0 &&
       told.unchecked.length > 0 &&
