@@ -134,6 +134,11 @@ class Gate:
         try:
             try:
                 body = await self._read(scope, receive)
+                packed = (
+                    dict(scope["headers"]).get(b"content-encoding", b"").decode("latin-1").strip().lower()
+                )
+                if packed not in ("", "identity"):
+                    body = await self._unpacked(body, packed)
                 if self.edited:
                     parse(body)
                 answer = await engine.answer_body(body, speaks)
@@ -270,6 +275,17 @@ class Gate:
             raise
         finally:
             timer.cancel()
+
+    async def _unpacked(self, body: bytes, packed: str) -> bytes:
+        """A body that was sent with ``Content-Encoding``, unpacked beside the event loop.
+
+        Raises:
+            InvalidRows: it is of another encoding, damaged, or larger than the limit once unpacked.
+        """
+        from .protocols.call import inflate
+
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, inflate, body, packed, self.settings.body_bytes)
 
     async def _whole(self, scope: dict[str, Any], receive: Any) -> bytes:
         message = await receive()
