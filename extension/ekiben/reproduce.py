@@ -72,7 +72,9 @@ def reproduce(notebook: str | Path, variable: str, contract: Contract, *, timeou
     rows = len(contract.golden.rows)
     replay = replay_of("notebook", rows, worst, milliseconds, differing, contract.tolerance)
     if not replay.passed:
-        raise mismatch(replay)
+        raise mismatch(
+            replay, _("Fix the seeds of the training (random_state=0), and wrap what the notebook makes.")
+        )
     return replay
 
 

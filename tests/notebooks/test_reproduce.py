@@ -58,8 +58,9 @@ def test_a_cell_that_lived_on_hidden_state_is_named(box, tmp_path):
 
 
 def test_another_model_and_no_model_and_no_notebook(box, tmp_path):
-    with pytest.raises(ReplayMismatch):
+    with pytest.raises(ReplayMismatch) as caught:
         box.reproduce(notebook(tmp_path, LOAD, TRAIN.format(seed=7), WRAP))
+    assert "seeds of the training" in caught.value.remedy
     with pytest.raises(NotReproduced, match="makes no 'clf'"):
         box.reproduce(notebook(tmp_path, LOAD, WRAP))
     with pytest.raises(NotFound):
