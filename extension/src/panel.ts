@@ -7,7 +7,7 @@ import type { Backend } from './backend';
 import { boxName, buildCell, nextReference, serveCell, wrapCell } from './cells';
 import type { KernelEye, Look } from './kernel';
 import { bentoIcon } from './icons';
-import { swap } from './ui/dom';
+import { escapes, swap } from './ui/dom';
 import { failureOf, type Failure } from './ui/failure';
 import { imagesSection } from './ui/images';
 import { modelsSection, type ModelActions } from './ui/models';
@@ -68,6 +68,7 @@ export class EkibenPanel extends Widget {
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', t('ekiben: models, services and images'));
     this.node.append(...this.hosts);
+    escapes(this.node);
     const redraw = () => this.draw(true);
     this.serviceLogs = new Logs(id => around.backend.log('services', id), redraw);
     this.jobLogs = new Logs(id => around.backend.log('jobs', id), redraw);

@@ -4,7 +4,7 @@ import { t } from '../words';
 import type { CardData, Compiled, Finding, Server, SizeEstimate, TryAnswer } from '../wire';
 import { codeTab } from './code';
 import { contractTab } from './contract';
-import { button, h, swap, type Child } from './dom';
+import { button, escapes, h, swap, type Child } from './dom';
 import { failureOf, type Failure } from './failure';
 import type { Row } from './form';
 import { agreement, clock, port, speedup, state, times } from './format';
@@ -54,6 +54,7 @@ export class Card {
       { id: 'code', title: () => t('Code'), make: () => this.makeCode() }
     ]);
     this.node = h('section', { class: 'ek ek-card' }, this.head, this.tabs.node);
+    escapes(this.node);
     window.addEventListener('keydown', this.guard, true);
     this.header();
   }

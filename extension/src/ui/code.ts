@@ -5,6 +5,8 @@ import { copyButton, h } from './dom';
 import { protocols } from './protocols';
 import { curl, javascript, PLACEHOLDER, python } from './snippets';
 
+const RUNTIME = 'runtime/';
+
 /** Snippets that send the model's first golden row to `url` (null while none runs), and the files behind it. */
 export function codeTab(
   url: string | null,
@@ -14,6 +16,7 @@ export function codeTab(
   const row: Json = model.contract.golden.rows[0] ?? {};
   const at = url ?? PLACEHOLDER;
   const paths = Object.keys(files).sort();
+  const travels = paths.filter(path => path.startsWith(RUNTIME));
   return h(
     'div',
     {},
@@ -28,14 +31,23 @@ export function codeTab(
       protocols(at, model.name, model.contract, row).map(([title, text]) => snippet(title, text))
     ),
     paths.length > 0 && h('h4', { class: 'ek-heading' }, t('Files of the project')),
-    paths.map(path =>
+    paths.filter(path => !path.startsWith(RUNTIME)).map(path => file(path, files)),
+    travels.length > 0 &&
       h(
         'details',
-        { class: 'ek-fold', 'data-key': `file-${path}` },
-        h('summary', {}, h('code', {}, path)),
-        snippet(path, files[path] ?? '')
+        { class: 'ek-fold', 'data-key': 'runtime' },
+        h('summary', {}, h('code', {}, RUNTIME), ' ', t('what every service of ekiben brings along')),
+        h('div', { class: 'ek-inside' }, travels.map(path => file(path, files)))
       )
-    )
+  );
+}
+
+function file(path: string, files: Readonly<Record<string, string>>): HTMLElement {
+  return h(
+    'details',
+    { class: 'ek-fold', 'data-key': `file-${path}` },
+    h('summary', {}, h('code', {}, path)),
+    snippet(path, files[path] ?? '')
   );
 }
 

@@ -110,6 +110,18 @@ export function button(
   );
 }
 
+/** Esc inside an open fold of `host` closes it, and focus comes back to what opened it. */
+export function escapes(host: HTMLElement): void {
+  host.addEventListener('keydown', event => {
+    const fold = event.key === 'Escape' && event.target instanceof Element && event.target.closest('details[open]');
+    if (fold instanceof HTMLDetailsElement) {
+      event.stopPropagation();
+      fold.open = false;
+      fold.querySelector('summary')?.focus();
+    }
+  });
+}
+
 /** A button that copies `text()` and says so on itself. */
 export function copyButton(label: string, done: string, text: () => string | Promise<string>, key?: string): HTMLElement {
   const made = button(

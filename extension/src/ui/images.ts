@@ -45,7 +45,7 @@ function imageRow(image: Image, ending: ReadonlySet<string>, act: ImageActions):
     h(
       'div',
       { class: 'ek-row-head' },
-      h('strong', { class: 'ek-ellipsis', title: image.digest }, image.wanted || image.reference),
+      h('strong', { class: 'ek-two', title: image.digest }, image.wanted || image.reference),
       h('span', { class: 'ek-dim ek-type' }, bytes(image.bytes))
     ),
     h(

@@ -207,8 +207,14 @@ function boxRow(box: BoxVariable, view: ModelsView): HTMLElement {
       { class: 'ek-actions' },
       running
         ? h('span', { class: 'ek-state ek-ready' }, `● ${t('ready')} ${port(running.url)}`)
-        : button(t('Serve'), () => view.act.serve(box), { key: `serve-${box.name}` }),
-      button(t('Show card'), () => view.act.show(box), { key: `show-${box.name}` })
+        : button(t('Serve'), () => view.act.serve(box), {
+            key: `serve-${box.name}`,
+            name: t('Serve {name}', { name: box.name })
+          }),
+      button(t('Show card'), () => view.act.show(box), {
+        key: `show-${box.name}`,
+        name: t('Show card of {name}', { name: box.name })
+      })
     ),
     h(
       'details',

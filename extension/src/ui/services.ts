@@ -40,7 +40,7 @@ function row(
     h(
       'div',
       { class: 'ek-row-head' },
-      h('strong', { class: 'ek-ellipsis', title: server.model }, server.model),
+      h('strong', { class: 'ek-two', title: server.model }, server.model),
       h('span', { class: 'ek-dim ek-type', title: server.url }, port(server.url))
     ),
     h(
@@ -66,8 +66,16 @@ function row(
       'div',
       { class: 'ek-actions' },
       over
-        ? button(t('Dismiss'), () => act.stop(server), { key: `stop-${server.id}`, disabled: ends })
-        : button(ends ? t('Stopping …') : t('Stop'), () => act.stop(server), { key: `stop-${server.id}`, disabled: ends }),
+        ? button(t('Dismiss'), () => act.stop(server), {
+            key: `stop-${server.id}`,
+            disabled: ends,
+            name: t('Dismiss {name}', { name: server.model })
+          })
+        : button(ends ? t('Stopping …') : t('Stop'), () => act.stop(server), {
+            key: `stop-${server.id}`,
+            disabled: ends,
+            ...(ends ? {} : { name: t('Stop {name}', { name: server.model }) })
+          }),
       server.state === 'ready' && copyButton(t('Copy curl'), t('Copied'), () => act.curl(server), `curl-${server.id}`)
     ),
     logs.fold(server.id)
