@@ -44,8 +44,8 @@ def beside(ask: Ask, contract: Contract, example: Any) -> tuple[Finding, ...]:
                 "and {got} alone.",
                 output=differing[0]["output"],
                 row=place,
-                expected=differing[0]["expected"],
-                got=differing[0]["got"],
+                expected=_short(differing[0]["expected"]),
+                got=_short(differing[0]["got"]),
             )
             return (Finding("warning", told, _depends()),)
         if time.monotonic() > end:
@@ -87,6 +87,11 @@ def remedy(ask: Ask, sample: Any, contract: Contract, example: Any) -> str:
 
 def _asked(ask: Ask, data: Any) -> dict[str, Any]:
     return {name: plain(values) for name, values in ask(data).items()}
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _said(error: Exception) -> str:
