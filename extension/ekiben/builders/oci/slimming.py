@@ -11,7 +11,7 @@
 * **Stubs**: ``.pyi`` is for type checkers; it stays where the package speaks of such files, as some read
   from them what to import.
 * **Pages**: the scripts of BentoML's index page, in whose place ours is served, as it loads one from elsewhere.
-* **Lexers** that nobody names, and **builders** of extensions: ``unreached.py``.
+* **Lexers** that nobody names: ``unreached.py``.
 * **Copies** of one file are links to it (``copies``): the same bytes once.
 
 Bytecode has its own page (``reachable.py``). Python's sources, licences and metadata stay, so that tracebacks

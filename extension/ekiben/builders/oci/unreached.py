@@ -1,12 +1,12 @@
-"""Parts of two packages that no service comes to, found by reading who speaks of them.
+"""Parts of a package that no service comes to, found by reading who speaks of them.
 
 * **Lexers**: Pygments knows hundreds of languages, and packages have it for one or two. A module of
   ``pygments/lexers`` stays where a module of another package that speaks of Pygments says one of its lexers'
   names or aliases, and with it what it imports. Where the service itself imports Pygments, all stay.
-* **Builders of extensions**: ``numpy/f2py`` and ``numpy/distutils`` run compilers, and there is none in the
-  image. They stay where a module of another package imports from them.
 
-In each one's place lies a module that says so when somebody imports it. Pygments' are told in the way of its own
+``numpy/f2py`` stays, though there is no compiler in the image: ``from numpy import *`` imports it, and SciPy says so.
+
+In the place of each lies a module that says so when somebody imports it. Pygments' are told in the way of its own
 that callers are ready for, and which shows plain text instead.
 """
 
@@ -19,7 +19,6 @@ from pathlib import Path
 
 #: Distributions of which nothing goes where the service imports them itself.
 ASKED = frozenset({"pygments"})
-_BUILDERS = ("numpy/f2py", "numpy/distutils")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TEXT = re.compile(r"""["']([^"'\n]{1,40})["']""")
 _LEXER = re.compile(r"^[ \t]*(?:from|import)[ \t]+pygments\.lexers\.(\w+)", re.MULTILINE)
@@ -33,37 +32,8 @@ def parts(site: Path, direct: Collection[str] | None) -> Iterator[tuple[str, lis
     ``direct`` are the distributions that the service imports itself; None: not known.
     """
     modules = [file for file in site.rglob("*.py") if file.is_file()]
-    yield from _builders(site, modules)
     if direct is not None and not ASKED & set(direct):
         yield from _lexers(site, modules)
-
-
-def _builders(site: Path, modules: Iterable[Path]) -> Iterator[tuple[str, list[Path], Path, str]]:
-    going = {site / name for name in _BUILDERS}
-    for name in _BUILDERS:
-        folder = site / name
-        if not (folder / "__init__.py").is_file():
-            continue
-        dotted, (top, _slash, leaf) = name.replace("/", "."), name.partition("/")
-        # NumPy's own module imports it when somebody asks NumPy for it, and what runs its tests has none to run.
-        own = {*going, site / top / "testing"}
-        lazy = {site / top / "__init__.py", site / top / "_pytesttester.py"}
-        imports = re.compile(
-            rf"^[ \t]*(?:import|from)[ \t][^\n#]*\b{re.escape(dotted)}\b"
-            rf"|^[ \t]*from[ \t]+{top}[ \t]+import[^\n]*\b{leaf}\b",
-            re.MULTILINE,
-        )
-        others = (file for file in modules if file not in lazy and not own & set(file.parents))
-        if any(imports.search(_text(file)) for file in others):
-            going.discard(folder)  # what it imports itself stays too
-            continue
-        gone = [file for file in folder.rglob("*") if file.is_file()]
-        yield (
-            "builders",
-            gone,
-            folder / "__init__.py",
-            _TOLD.format(more="", error="ImportError", name=dotted),
-        )
 
 
 def _lexers(site: Path, modules: Iterable[Path]) -> Iterator[tuple[str, list[Path], Path, str]]:
