@@ -157,19 +157,37 @@ class Engine(ABC):
 
         Docker's server takes some seconds to remove the container of the step that was stopped, and a layer
         cannot go before it. A layer that is gone already, or that another image stands on, is left alone.
+        The step may have ended before it could be stopped, and left a layer that nobody was told.
         """
         deadline = time.monotonic() + _SETTLE
         for layer in reversed(layers):
-            while not self._discarded(layer) and time.monotonic() < deadline:
+            told = layer != next(iter(layers[-2:-1]), "")  # its child was
+            while not self._discarded(layer, told) and time.monotonic() < deadline:
                 time.sleep(0.5)
 
-    def _discarded(self, layer: str) -> bool:
-        """Whether nothing more can be done about the layer; False while a container holds it."""
+    def _discarded(self, layer: str, told: bool) -> bool:
+        """Whether nothing more can be done about the layer; False while a container holds it, or a child untold."""
         try:
-            ask([self.name, "rmi", layer], timeout=30)
+            ask([self.name, "rmi", layer], timeout=60)
         except BuildFailed as problem:
-            return "container" not in problem.message
+            untold = [] if told or "child" not in problem.message else self._children(layer)
+            for child in untold:
+                self._discarded(child, told=True)
+            return not untold and "container" not in problem.message
         return True
+
+    def _children(self, layer: str) -> list[str]:
+        """Images without a name that stand on the layer."""
+        try:
+            listed = ask([self.name, "images", "-q", "--no-trunc", "--filter", "dangling=true"]).split()
+            form = "{{.Id}} {{.Parent}}"
+            found = ask([self.name, "image", "inspect", "--format", form, *listed]) if listed else ""
+        except BuildFailed:
+            return []  # one of them went meanwhile, or the engine does not tell
+        pairs = (line.split() for line in found.splitlines())
+        return [
+            pair[0] for pair in pairs if len(pair) == 2 and pair[1].removeprefix("sha256:").startswith(layer)
+        ]
 
     def look(self, reference: str, model: str) -> Image:
         """The record of an image that the engine has."""
