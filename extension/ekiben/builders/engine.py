@@ -291,7 +291,7 @@ class Engine(ABC):
         """Sends the image to the registry in ``reference``; engines do not tell how much was sent: 0."""
         target = reference or image.reference
         began, layers = time.monotonic(), set[str]()
-        all_layers = len({layer.digest for layer in image.layers if layer.digest})
+        all_layers = len({layer.digest for layer in image.layers if layer.digest}) or self._count(image.reference)
 
         def tick() -> None:
             seconds = int(time.monotonic() - began)
@@ -325,6 +325,14 @@ class Engine(ABC):
                 remedy=steps.remedy(last),
             )
         return 0
+
+    def _count(self, reference: str) -> int:
+        """How many layers the image has, where its record could not name them; 0: not told."""
+        form = "{{len .RootFS.Layers}}"
+        try:
+            return int(ask([self.name, "image", "inspect", "--format", form, reference]))
+        except (BuildFailed, ValueError):
+            return 0
 
     @contextmanager
     def named(self, reference: str, target: str) -> Iterator[list[str]]:
