@@ -291,7 +291,9 @@ class Engine(ABC):
         """Sends the image to the registry in ``reference``; engines do not tell how much was sent: 0."""
         target = reference or image.reference
         began, layers = time.monotonic(), set[str]()
-        all_layers = len({layer.digest for layer in image.layers if layer.digest}) or self._count(image.reference)
+        all_layers = len({layer.digest for layer in image.layers if layer.digest}) or self._count(
+            image.reference
+        )
 
         def tick() -> None:
             seconds = int(time.monotonic() - began)
