@@ -392,12 +392,9 @@ def test_a_rebuild_asks_about_nothing_that_the_name_has(
     assert new == {"the model small:2", "the settings"} and 0 < sent < 20_000
     assert heard.how[f"{hub.address}/base:1"] == "there"
     # One look at the name, an upload for each new blob, the name.
-    assert [line.partition(" ")[0] for line in asked] == [
-        "GET",
-        "POST",
-        *sorted(["POST", "PUT", "PUT"]),
-        "PUT",
-    ]
+    verbs = [line.partition(" ")[0] for line in asked]
+    assert (verbs[0], verbs[-1]) == ("GET", "PUT")
+    assert sorted(verbs[1:-1]) == ["POST", "POST", "PUT", "PUT"], "the two go side by side"
     assert remote.resolve(Client(hub.address), parse(second.reference), "linux/amd64").digest == second.digest
 
 
