@@ -17,11 +17,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from ekiben import paths
 from ekiben.errors import MissingDependency
-from ekiben.http import asking
+from ekiben.http import asking, direct
 from ekiben.records import Contract, Field, Record
 from ekiben.runtime.images import BANDS, encoded, size
 from ekiben.runtime.values import INTEGER_LIMITS
@@ -236,7 +236,7 @@ _MAKERS: dict[str, Callable[[Field, Any], Any]] = {
 def _status(url: str, body: Any) -> int:
     request = Request(f"{url}/predict", json.dumps(body).encode(), asking())
     try:
-        with urlopen(request, timeout=HANG) as response:
+        with direct(request, timeout=HANG) as response:
             return int(response.status)
     except HTTPError as error:
         return error.code

@@ -90,7 +90,7 @@ def start(
         started=_now(),
     )
     paths.write_atomic(record, json.dumps(seed.to_json()))
-    with open(log, "ab", opener=_private) as errors:
+    with open(log, "ab", opener=paths.private) as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "ekiben.jobs", str(record), *argv],
             stdin=subprocess.DEVNULL,
@@ -224,10 +224,6 @@ def _path(identity: str, suffix: str) -> Path:
     return paths.runtime_dir() / f"ekiben-job-{identity}{suffix}"
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _read(path: Path) -> Job | None:
     """The record, or None where it is gone or not one of ours."""
     try:
@@ -270,8 +266,8 @@ class _Supervisor:
             raise SystemExit(f"no job record: {record}")
         self.folder = record.parent
         self.job = replace(job, pid=os.getpid(), birth=paths.process_birth(os.getpid()) or 0.0)
-        self.events = open(record.with_suffix(".events"), "ab", buffering=0, opener=_private)  # noqa: SIM115
-        self.log = open(job.log, "ab", buffering=0, opener=_private)  # noqa: SIM115
+        self.events = open(record.with_suffix(".events"), "ab", buffering=0, opener=paths.private)  # noqa: SIM115
+        self.log = open(job.log, "ab", buffering=0, opener=paths.private)  # noqa: SIM115
         self.cancel = record.with_suffix(".cancel")
         self.record = record
         self.error: dict[str, Any] | None = None

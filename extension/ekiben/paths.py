@@ -85,6 +85,11 @@ def write_atomic(path: Path, text: str) -> None:
         raise
 
 
+def private(path: str, flags: int) -> int:
+    """An ``opener`` for ``open``: the file that it makes is its owner's alone."""
+    return os.open(path, flags, 0o600)
+
+
 def _replace(source: str, target: Path) -> None:
     """``os.replace``; on Windows a reader that has the target open makes it fail for a moment."""
     for _attempt in range(20):
@@ -208,8 +213,6 @@ def _ask(processes: list[psutil.Process]) -> None:
 
 def memory(pid: int) -> int:
     """Resident bytes of a process and all its children; 0 where it is gone."""
-    import psutil
-
     total = 0
     try:
         process = psutil.Process(pid)

@@ -20,12 +20,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.error import URLError
-from urllib.request import urlopen
 
 from ekiben import paths, template
 from ekiben.capture import mismatch, replay_of
 from ekiben.errors import EkibenError, NotFound, ServiceFailed
-from ekiben.http import get_json, post_rows
+from ekiben.http import direct, get_json, post_rows
 from ekiben.project import class_name
 from ekiben.records import Contract, Model, Prediction, Project, Replay, Server
 from ekiben.rows import wire_rows
@@ -94,7 +93,7 @@ def start(
 def _spawn(
     arguments: list[str], folder: str, environment: dict[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    with log.open("wb") as output:
+    with open(log, "wb", opener=paths.private) as output:
         return subprocess.Popen(
             [sys.executable, "-m", "runtime.serve", *arguments],
             cwd=folder,
@@ -154,7 +153,7 @@ def wait_ready(url: str, problem: Callable[[], str | None], timeout: float) -> N
         if trouble:
             raise ServiceFailed(trouble, where=url)
         try:
-            with urlopen(f"{url}/readyz", timeout=2) as response:
+            with direct(f"{url}/readyz", timeout=2) as response:
                 if response.status == 200:
                     return
         except (URLError, OSError):
@@ -331,11 +330,19 @@ def _new_log(identity: str) -> Path:
     folder = paths.home() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     living = {record.log for record in servers()}
-    old = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)[:-LOGS_KEPT]
+    old = sorted(folder.glob("*.log"), key=_changed)[:-LOGS_KEPT]
     for file in old:
         if str(file) not in living:
             file.unlink(missing_ok=True)
     return folder / f"{identity}.log"
+
+
+def _changed(file: Path) -> float:
+    """When a file was last written; one that another process has removed meanwhile is the oldest."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _tail(file: Path, lines: int) -> str:

@@ -109,7 +109,7 @@ def _fork(line: socket.socket, order: dict[str, Any]) -> dict[str, Any]:
 def _become(order: dict[str, Any]) -> int:
     """A service as ``python -m runtime.serve`` in its folder would be; the exit status."""
     os.setsid()
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)

@@ -219,6 +219,34 @@ def test_stop_ends_every_process_and_the_record_and_keeps_the_log(box):
 
 
 @pytest.mark.slow
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(box, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    golden = box.contract.golden
+    with box.serve() as started:
+        assert started.predict(golden.rows[0]).outputs["predictions"] == golden.answers["predictions"][:1]
+        assert started.watch()["rows"] > 0
+        command = [sys.executable, "-m", "runtime.replay", box.model.folder, "--url", started.url]
+        done = subprocess.run(command, cwd=box.project.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_its_record_and_log_are_their_owners_alone(box, monkeypatch, warm):
+    monkeypatch.setenv("EKIBEN_WARM", warm)
+    with box.serve() as started:
+        files = [service._file(started.record.id), Path(started.record.log)]
+        assert [file.stat().st_mode & 0o077 for file in files] == [0, 0]
+
+
+def test_a_log_that_another_process_removes_meanwhile_is_no_trouble(tmp_path):
+    assert service._changed(tmp_path / "gone.log") == 0.0
+
+
+@pytest.mark.slow
 def test_two_services_of_one_model_do_not_disturb_each_other(box, server):
     with box.serve() as other:
         assert other.url != server.url

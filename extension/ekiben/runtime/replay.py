@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import sysconfig
 import time
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -30,8 +32,8 @@ def compare(
 ) -> tuple[float, list[dict[str, Any]]]:
     """The worst difference and the rows that differ (``row``, ``output``, ``sent``, ``expected``, ``got``).
 
-    Numbers agree as ``tolerance.py`` says; everything else when it is equal, and an output that the
-    notebook gave must be there with one entry a row.
+    Numbers agree as ``tolerance.py`` says; whole numbers (labels, counts) and everything else when they are
+    equal, and an output that the notebook gave must be there with one entry a row.
     """
     worst = 0.0
     differing: list[dict[str, Any]] = []
@@ -69,10 +71,19 @@ def _agree(
     if _is_number(wanted) and _is_number(found):
         if wanted == found:
             return True, 0.0
+        if type(wanted) is int and type(found) is int:  # of a large one, the neighbour is another label
+            return False, _far(wanted - found)
         difference = abs(wanted - found)
         size = max(abs(wanted), least[place % len(least)])
         return difference <= allowed(tolerance, size), float(difference)
     return type(wanted) is type(found) and wanted == found, None
+
+
+def _far(difference: int) -> float:
+    try:
+        return float(abs(difference))
+    except OverflowError:
+        return math.inf
 
 
 def _is_number(value: Any) -> bool:
@@ -86,7 +97,10 @@ def post(url: str, rows: list[Any], timeout: float = 60.0) -> Answers:
     body = json.dumps({"rows": rows}).encode()
     headers = {"Content-Type": "application/json", **sent(os.environ)}
     request = Request(f"{url.rstrip('/')}/predict", body, headers)
-    with urlopen(request, timeout=timeout) as response:
+    # A proxy that the environment names would look for this machine's addresses on its own.
+    here = urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+    opener = build_opener(ProxyHandler({})) if here else build_opener()
+    with opener.open(request, timeout=timeout) as response:
         answer: Answers = json.loads(response.read())
     return answer
 

@@ -42,12 +42,15 @@ class Record:
             self.data = json.loads(self.path.read_text(encoding="utf-8"))
 
     def tell(self, **changes: Any) -> None:
-        """Writes the file anew, whole or not at all."""
+        """Writes the file anew, whole or not at all; it is its owner's alone, as the one before."""
         if not self.path:
             return
         self.data.update(changes)
         part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(self.data), encoding="utf-8")
+        with open(
+            part, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)
+        ) as file:
+            file.write(json.dumps(self.data))
         os.replace(part, self.path)
 
     def remove(self) -> None:
