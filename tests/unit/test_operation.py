@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import socket
+import sys
 import time
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -178,7 +179,7 @@ def test_settings_say_which_variable_is_wrong():
 @pytest.mark.parametrize("parquet", [True, False])
 def test_a_record_rotates_by_size_is_bounded_and_whole_at_the_end(box, tmp_path, monkeypatch, parquet):
     if not parquet:
-        monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     folder = tmp_path / "kept"
     asked = {"EKIBEN_RECORD": str(folder), "EKIBEN_RECORD_MB": "0.001", "EKIBEN_RECORD_FILES": "3"}
     made = recorder(asked, box.contract.to_json())
@@ -205,6 +206,34 @@ def test_a_record_rotates_by_size_is_bounded_and_whole_at_the_end(box, tmp_path,
     assert made.written == 5 * len(rows)
     made.add(rows * 2000, answers)
     assert made.dropped == len(rows) * 2000
+
+
+@pytest.mark.parametrize("parquet", [True, False])
+def test_a_record_keeps_fields_called_time_and_the_largest_whole_numbers(tmp_path, monkeypatch, parquet):
+    if not parquet:
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    X = numpy.array([[0.5, 2**64 - 1], [1.5, 3]], dtype=object)
+    kinds = {"time": ("number", "float64"), "id": ("integer", "uint64")}
+    fields = [
+        {"name": name, "kind": kind, "dtype": dtype, "shape": [], "categories": None}
+        for name, (kind, dtype) in kinds.items()
+    ]
+    contract = {"input": "table", "inputs": fields, "golden": {"answers": {"predictions": [1.0]}}}
+    made = recorder({"EKIBEN_RECORD": str(tmp_path)}, contract)
+    assert made
+    made.add(list(map(tuple, X)), {"predictions": [1.0, 2.0]})
+    made.turn(last=True)
+    assert (made.written, made.dropped) == (2, 0)
+    (file,) = tmp_path.iterdir()
+    import pandas
+
+    if parquet:
+        frame = pandas.read_parquet(file)
+    else:
+        frame = pandas.DataFrame(map(json.loads, file.read_text(encoding="utf-8").splitlines()))
+    assert list(frame.columns) == ["_time", "time", "id", "answer.predictions"]
+    assert frame["time"].tolist() == [0.5, 1.5]
+    assert frame["id"].tolist() == [2**64 - 1, 3]
 
 
 def test_a_record_of_images_is_bounded_by_their_pixels_and_told(tmp_path, monkeypatch):

@@ -8,7 +8,10 @@ import json
 import threading
 
 import ekiben
+import numpy
 import pytest
+from ekiben.contract import infer
+from ekiben.protocols import Description
 from ekiben.runtime import values
 from ekiben.runtime.contract import check
 from ekiben.runtime.engine import ODD_BODY, Engine
@@ -137,3 +140,16 @@ def test_of_many_unknown_tensors_the_first_are_told(box):
     with pytest.raises(InvalidRows) as caught:
         asyncio.run(ask())
     assert caught.value.more and len(caught.value.problems) <= MOST + 1 + len(box.contract.inputs)
+
+
+@pytest.mark.parametrize(
+    "row", [[["1.5", None]], [["abc", None]], [[{}, None]], [[True, None]], [[10**400, None]]]
+)
+def test_a_tensor_with_gaps_takes_numbers_and_gaps_alone(row):
+    about = Description("look", "prediction", True)
+    sample = numpy.array([[[1.5, numpy.nan]]] * 3)
+    contract = infer(sample, lambda data: {"predictions": [0.5] * len(data)}, about).to_json()
+    (columns,), _warnings = check(contract, [[[2, None]]])
+    assert columns[0][0, 0] == 2 and numpy.isnan(columns[0][0, 1])
+    with pytest.raises(InvalidRows, match=r"\$\.rows\[0\]"):
+        check(contract, [row])

@@ -143,8 +143,8 @@ def _tensor(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[lis
         except ValueError:  # lists of unequal length
             bad.append(problem(path, "row_shape", wanted=list(shape)))
             continue
-        if array.dtype.kind == "O" and field["nullable"]:
-            array = numpy.array(row, dtype=float)  # None becomes NaN
+        if array.dtype.kind == "O" and field["nullable"] and _numbers_and_gaps(array):
+            array = array.astype(float)  # None becomes NaN
         if array.shape != shape:
             bad.append(problem(path, "row_shape", wanted=list(shape)))
         elif array.dtype.kind not in KINDS_TAKEN[field["kind"]]:
@@ -156,6 +156,14 @@ def _tensor(contract: Contract, rows: list[Any], bad: list[Problem]) -> list[lis
         else:
             found.append(array)
     return [found]
+
+
+def _numbers_and_gaps(array: Any) -> bool:
+    """Whether an array of objects holds nothing but None and numbers that a double can be."""
+    return all(
+        value is None or type(value) is float or (type(value) is int and abs(value) < 2**1023)
+        for value in array.flat
+    )
 
 
 KINDS_TAKEN = {"number": "fiu", "integer": "iu", "boolean": "b"}

@@ -131,6 +131,7 @@ class Recorder:
 
     def _lines(self, moment: float, rows: list[Any], answers: dict[str, Any]) -> list[dict[str, Any]]:
         names = [field["name"] for field in self.contract["inputs"]]
+        moment_column = _moment_column(self.contract)
         single = self.contract["input"] in ("texts", "tensor", "images")
         fields = self.contract["inputs"]
         outputs = {name: plain(values) for name, values in answers.items()}
@@ -140,9 +141,17 @@ class Recorder:
             values = [
                 _kept(field, value) for field, value in zip(fields, (row,) if single else row, strict=False)
             ]
-            line = {"time": told, **dict(zip(names, values, strict=False))}
+            line = {moment_column: told, **dict(zip(names, values, strict=False))}
             lines.append(line | {f"answer.{name}": found[at] for name, found in outputs.items()})
         return lines
+
+
+def _moment_column(contract: dict[str, Any]) -> str:
+    """What the column of the request's time is called: ``time``, with ``_`` before it where a field is so called."""
+    name, taken = "time", {field["name"] for field in contract["inputs"]}
+    while name in taken:
+        name = f"_{name}"
+    return name
 
 
 def _bytes(value: Any) -> int:
@@ -190,10 +199,12 @@ class _Parquet:
         from pyarrow import parquet
 
         kinds = {"number": pyarrow.float64(), "integer": pyarrow.int64(), "boolean": pyarrow.bool_()}
-        fields = [pyarrow.field("time", pyarrow.timestamp("us", tz="UTC"))]
+        fields = [pyarrow.field(_moment_column(contract), pyarrow.timestamp("us", tz="UTC"))]
         single = contract["input"] == "tensor"
         for field in contract["inputs"]:
             kind = kinds.get(field["kind"], pyarrow.string())
+            if field["kind"] == "integer" and field["dtype"].lower() == "uint64":
+                kind = pyarrow.uint64()
             if field["categories"] is not None:
                 kind = pyarrow.array(field["categories"]).type
             for _axis in field["shape"] if single else ():
