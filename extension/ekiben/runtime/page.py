@@ -23,7 +23,8 @@ border-bottom:1px solid #8884}pre{overflow:auto;padding:1rem;border:1px solid #8
 
 def index(name: str, contract: dict[str, Any], language: str = "en") -> str:
     """The page as HTML."""
-    fields, heading, kind, missing, seen, attempt, allowed, none = WORDS["zh" if language == "zh" else "en"]
+    language = "zh" if language == "zh" else "en"  # a client may ask for anything
+    fields, heading, kind, missing, seen, attempt, allowed, none = WORDS[language]
     rows = "".join(
         f"<tr><td>{escape(str(field['name']))}</td><td>{escape(field['dtype'])}</td>"
         f"<td>{allowed if field['nullable'] else none}</td><td>{escape(_seen(field))}</td></tr>"
@@ -39,8 +40,9 @@ def index(name: str, contract: dict[str, Any], language: str = "en") -> str:
         f"<style>{STYLE}</style><h1>{escape(name)}</h1><p>{escape(contract['task'])}</p><h2>{fields}</h2>"
         f"<table><tr><th>{heading}<th>{kind}<th>{missing}<th>{seen}</tr>{rows}</table>"
         f"<h2>{attempt}</h2>{calls}"
-        "<p><a href='/contract'>/contract</a> · <a href='/docs.json'>/docs.json</a> · "
-        "<a href='/readyz'>/readyz</a></p></html>"
+        # Relative: behind a proxy, the page may lie below any address.
+        "<p><a href='contract'>/contract</a> · <a href='docs.json'>/docs.json</a> · "
+        "<a href='readyz'>/readyz</a></p></html>"
     )
 
 

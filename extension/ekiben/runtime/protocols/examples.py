@@ -36,11 +36,13 @@ def calls(model: str, contract: dict[str, Any], base: str) -> list[tuple[str, st
 def curl(url: str, body: Any) -> str:
     """The shell command that sends a body; an image in it is read from a file."""
     head = f"curl -X POST {url} -H 'content-type: application/json' \\\n  "
-    text = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+    text = json.dumps(body, ensure_ascii=False)
     if FILE not in text:
-        return f"{head}-d '{_short(text)}'"
+        return f"{head}-d '{_quoted(_short(text))}'"
     # No command line is long enough for a photograph.
-    parts = "; base64 < image.png | tr -d '\\n'; ".join(f"printf %s '{part}'" for part in text.split(FILE))
+    parts = "; base64 < image.png | tr -d '\\n'; ".join(
+        f"printf %s '{_quoted(part)}'" for part in text.split(FILE)
+    )
     return f"({parts}) |\n  {head}-d @-"
 
 
@@ -51,6 +53,11 @@ def unfiled(row: Any) -> Any:
             return {"b64": FILE}
         return {name: unfiled(value) for name, value in row.items()}
     return row
+
+
+def _quoted(text: str) -> str:
+    """Text for between a shell's single quotes."""
+    return text.replace("'", "'\\''")
 
 
 def _short(text: str) -> str:
