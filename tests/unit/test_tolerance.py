@@ -154,3 +154,20 @@ def test_nothing_but_gaps_or_zeros_has_no_scale():
     assert scale_of([None, None]) is None
     assert scale_of([0.0, 0.0]) is None
     assert scale_of([[None, 1.0, -2.0]])["sizes"] == [0.0, 1.0, 2.0]
+
+
+def test_whole_numbers_are_equal_or_wrong_however_large():
+    golden = {"rows": [[]], "answers": {"predictions": [100_000_001]}}
+    loose = {"relative": 1e-5, "absolute": 1e-7, "scales": {}}
+    assert not compare(golden, {"predictions": [100_000_001]}, loose)[1]
+    worst, differing = compare(golden, {"predictions": [100_000_002]}, loose)
+    assert (worst, len(differing)) == (1.0, 1)
+    assert compare(golden, {"predictions": [10**400]}, loose)[0] == math.inf
+    assert not compare(golden, {"predictions": [100_000_001.5]}, loose)[1]  # a real number has its rounding
+
+
+def test_neighbours_beyond_the_doubles_are_not_one_label():
+    first = 2**53
+    contract = made(lambda data: numpy.full(len(data), first), "classification")
+    assert agree(contract, [first], [first])
+    assert not agree(contract, [first + 1], [first])

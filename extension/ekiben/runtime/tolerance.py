@@ -1,6 +1,7 @@
 """How near two numbers must be to agree: the one rule of every station.
 
-``|a - b| <= absolute + relative * size``, where ``size`` is ``|b|``, b being the notebook's answer.
+``|a - b| <= absolute + relative * size``, where ``size`` is ``|b|``, b being the notebook's answer. Where
+both are whole numbers, they are equal or wrong.
 
 Answers of 32 bits (``scales`` names those outputs) count with what they were summed from as well. A sum's
 rounding error is bounded by the sum of its terms' magnitudes, not by the sum (Higham, Accuracy and
