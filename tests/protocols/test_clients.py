@@ -48,6 +48,38 @@ def test_tensorflow_servings_client(station: Station, tensorflow_client: Client)
     assert told["error"][0] == "NOT_FOUND" and "nobody" in told["error"][1]
 
 
+def test_tensorflow_servings_client_asks_several_at_once(
+    station: Station, tensorflow_client: Client
+) -> None:
+    """MultiInference tells what Classify and Regress tell, and refuses the whole where one is refused."""
+    told = tensorflow_client.answers(station)
+    single = {"classify": told["classify"], "regress": told["regress"]}
+    kinds = {"classify": "classification_result", "regress": "regression_result"}
+    for verb, alone in single.items():
+        found = told[f"multiple, one {verb}"]
+        if isinstance(alone, list):
+            assert found[0] == "INVALID_ARGUMENT"
+            continue
+        assert found == {"told": [["serving_default", kinds[verb]]], "results": [alone["results"]]}
+    if all(isinstance(alone, dict) for alone in single.values()):
+        assert told["multiple, both"] == {
+            "told": [["serving_default", kinds["classify"]], ["predictions", kinds["regress"]]],
+            "results": [alone["results"] for alone in single.values()],
+        }
+    else:
+        assert told["multiple, both"][0] == "INVALID_ARGUMENT"
+    assert told["multiple, none"][0] == "INVALID_ARGUMENT"
+    assert told["multiple, none"][1].startswith("$.tasks: There are no tasks.")
+    if isinstance(single["classify"], dict):
+        assert told["multiple, unknown"][0] == "UNIMPLEMENTED"
+        assert told["multiple, unknown"][1].startswith("$.tasks[1].method_name: The method ")
+    assert told["multiple, twice"][0] == "INVALID_ARGUMENT"
+    assert told["multiple, twice"][1].startswith("$.tasks[1]: tensorflow/serving/regress of the signature")
+    assert told["multiple, elsewhere"][0] == "INVALID_ARGUMENT"
+    found = told["multiple, elsewhere"][1]
+    assert found.startswith("$.tasks[0].model_spec.signature_name: There is no signature 'nothing'.")
+
+
 def test_bentomls_client(station: Station) -> None:
     with bentoml.SyncHTTPClient(station.server.url, timeout=60) as client:
         agree(station, client.predict(rows=station.rows))

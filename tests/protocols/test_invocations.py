@@ -117,3 +117,12 @@ def test_a_wrong_cell_is_told_by_column_and_row(people: Station) -> None:
     assert status == 400
     assert body["message"].startswith("$.dataframe_records[0].age: 'forty' 是文本")
     assert json.loads(json.dumps(body["problems"]))[0]["code"] == "wrong_type"
+
+
+def test_so_many_wrong_places_are_counted_to_a_hundred(people: Station) -> None:
+    for many, told in ((30, {"count": 30}), (100, {"count": 100}), (101, {"count": 100, "more": True})):
+        rows = [{**people.rows[0], "age": "forty"}] * many
+        status, body = people.call("/invocations", {"dataframe_records": rows})
+        assert (status, len(body.pop("problems"))) == (400, 20)
+        assert body.pop("message").endswith(f"(+{many - 3}{'…' if many > 100 else ''})")
+        assert body == {"error_code": "BAD_REQUEST", **told}

@@ -11,6 +11,7 @@ from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -62,6 +63,31 @@ def examples(request, call, asked):
         return [error.code().name, error.details()]
 
 
+def listed(found):
+    """Classes, or numbers, a row."""
+    if hasattr(found, "classifications"):
+        return [[[one.label, one.score] for one in row.classes] for row in found.classifications]
+    return [row.value for row in found.regressions]
+
+
+def several(stub, asked, *tasks):
+    """What MultiInference answers to tasks (method, signature): by task its signature and its rows."""
+    request = inference_pb2.MultiInferenceRequest()
+    for method, signature in tasks:
+        task = request.tasks.add(method_name=method and f"tensorflow/serving/{method}")
+        task.model_spec.name = asked["model"]
+        task.model_spec.signature_name = signature
+    name = asked["tensors"][0][0]
+    request.input.example_list.examples.extend(example(row, name) for row in asked["rows"])
+    try:
+        results = stub.MultiInference(request, 60).results
+    except grpc.RpcError as error:
+        return [error.code().name, error.details()]
+    told = [[one.model_spec.signature_name, one.WhichOneof("result")] for one in results]
+    rows = [listed(getattr(one, kind)) for one, (_name, kind) in zip(results, told)]
+    return {"told": told, "results": rows}
+
+
 def ask(asked, channel):
     told = {}
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -82,14 +108,19 @@ def ask(asked, channel):
     found = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(status, 60)
     told["states"] = [entry.state for entry in found.model_version_status]
     found = examples(classification_pb2.ClassificationRequest(), stub.Classify, asked)
-    if not isinstance(found, list):
-        rows = [[[one.label, one.score] for one in row.classes] for row in found.classifications]
-        found = {"results": rows}
-    told["classify"] = found
+    told["classify"] = found if isinstance(found, list) else {"results": listed(found)}
     found = examples(regression_pb2.RegressionRequest(), stub.Regress, asked)
-    told["regress"] = (
-        found if isinstance(found, list) else {"results": [row.value for row in found.regressions]}
-    )
+    told["regress"] = found if isinstance(found, list) else {"results": listed(found)}
+    for name, tasks in {
+        "both": [("classify", ""), ("regress", "predictions")],
+        "one classify": [("classify", "")],
+        "one regress": [("regress", "")],
+        "none": [],
+        "unknown": [("classify", "serving_default"), ("predict", "")],
+        "twice": [("regress", ""), ("regress", "serving_default")],
+        "elsewhere": [("regress", "nothing")],
+    }.items():
+        told[f"multiple, {name}"] = several(stub, asked, *tasks)
     request.model_spec.name = "nobody"
     try:
         stub.Predict(request, 60)

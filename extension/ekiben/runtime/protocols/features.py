@@ -1,4 +1,4 @@
-"""TensorFlow Serving over gRPC: ``Classify`` and ``Regress``, whose rows are ``tf.Example`` messages.
+"""TensorFlow Serving over gRPC: ``Classify``, ``Regress`` and both at once, whose rows are ``tf.Example`` messages.
 
 A feature is a field by its name, or all of a row where the model takes one thing. Its floats are 32 bits
 wide: they are read as the shortest decimal that they stand for, so that 5.1 is 5.1. A feature that is not
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -25,20 +26,72 @@ PATH = "$.input.examples"
 MOST = float(numpy.finfo("f4").max)
 
 
+METHODS = "tensorflow/serving/"
+
+
 async def classify(call: Call, message: bytes) -> bytes:
     """Classify: labels with their scores, a row."""
     has(call, "classify")
     found, spec = await _found(call, message)
-    rows = classified(call, found)["results"]
-    listed = [{"classes": [{"label": label, "score": _float(score)} for label, score in row]} for row in rows]
-    return write(form.CLASSIFY_RESPONSE, {"result": {"classifications": listed}, "model_spec": spec})
+    return write(form.CLASSIFY_RESPONSE, {"result": _classified(call, found), "model_spec": spec})
 
 
 async def regress(call: Call, message: bytes) -> bytes:
     """Regress: one number a row."""
     found, spec = await _found(call, message)
-    listed = [{"value": _float(value)} for value in regressed(call, found)["results"]]
-    return write(form.REGRESS_RESPONSE, {"result": {"regressions": listed}, "model_spec": spec})
+    return write(form.REGRESS_RESPONSE, {"result": _regressed(call, found), "model_spec": spec})
+
+
+async def multiple(call: Call, message: bytes) -> bytes:
+    """MultiInference: the examples are read and asked once, and each task says what is told of the answer."""
+    tasks: list[tuple[str, dict[str, Any]]] = []
+
+    def prepare() -> Given:
+        request = read(form.MULTI_REQUEST, message)
+        tasks.extend(_tasks(call, request.get("tasks", ())))
+        return by_row(call.contract, rows(call.contract, request.get("input", {})), PATH)
+
+    found = await ask(call, prepare)
+    results = [
+        {"model_spec": spec, "classification_result": _classified(call, found)}
+        if verb == "classify"
+        else {"model_spec": spec, "regression_result": _regressed(call, found)}
+        for verb, spec in tasks
+    ]
+    return write(form.MULTI_RESPONSE, {"results": results})
+
+
+def _tasks(call: Call, sent: Sequence[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """``classify`` or ``regress`` of each task, and the specification of its model as the answer has it.
+
+    Raises:
+        InvalidRows: there is none, one comes twice, or asks for what is not here.
+    """
+    if not sent:
+        raise refused(400, "$.tasks", "no_tasks", wanted=f"{METHODS}classify, {METHODS}regress")
+    seen: list[tuple[str, str]] = []
+    for at, task in enumerate(sent):
+        path, asked = f"$.tasks[{at}]", task.get("method_name", "")
+        verb = asked.removeprefix(METHODS)
+        if verb not in ("classify", "regress"):
+            wanted = f"{METHODS}classify, {METHODS}regress"
+            raise refused(501, f"{path}.method_name", "unknown_task", got=repr(asked)[:80], wanted=wanted)
+        has(call, verb)
+        spec = _spec(call, task.get("model_spec", {}), path)
+        if (verb, spec["signature_name"]) in seen:
+            raise refused(400, path, "task_twice", got=asked, name=spec["signature_name"])
+        seen.append((verb, spec["signature_name"]))
+        yield verb, spec
+
+
+def _classified(call: Call, found: Answer) -> dict[str, Any]:
+    rows = classified(call, found)["results"]
+    listed = [{"classes": [{"label": label, "score": _float(score)} for label, score in row]} for row in rows]
+    return {"classifications": listed}
+
+
+def _regressed(call: Call, found: Answer) -> dict[str, Any]:
+    return {"regressions": [{"value": _float(value)} for value in regressed(call, found)["results"]]}
 
 
 def _float(value: float | None) -> float:
@@ -48,21 +101,25 @@ def _float(value: float | None) -> float:
     return math.copysign(math.inf, value) if abs(value) > MOST else value
 
 
+def _spec(call: Call, asked: dict[str, Any], path: str = "$") -> dict[str, Any]:
+    """The specification of the model that was asked, as the answer has it; another one's is refused."""
+    number = asked.get("version", {}).get("value", 0)
+    version = asked.get("version_label", "") or (str(number) if number not in (0, 1) else "")
+    call.expect(asked.get("name", ""), version)
+    signature(call, asked.get("signature_name", ""), f"{path}.model_spec.signature_name")
+    name = asked.get("signature_name", "") or "serving_default"
+    return {"name": call.engine.name, "version": {"value": 1}, "signature_name": name}
+
+
 async def _found(call: Call, message: bytes) -> tuple[Answer, dict[str, Any]]:
-    asked: dict[str, Any] = {}
+    spec: dict[str, Any] = {}
 
     def prepare() -> Given:
         request = read(form.EXAMPLES_REQUEST, message)
-        asked.update(request.get("model_spec", {}))
-        number = asked.get("version", {}).get("value", 0)
-        version = asked.get("version_label", "") or (str(number) if number not in (0, 1) else "")
-        call.expect(asked.get("name", ""), version)
-        signature(call, asked.get("signature_name", ""))
+        spec.update(_spec(call, request.get("model_spec", {})))
         return by_row(call.contract, rows(call.contract, request.get("input", {})), PATH)
 
-    found = await ask(call, prepare)
-    name = asked.get("signature_name", "") or "serving_default"
-    return found, {"name": call.engine.name, "version": {"value": 1}, "signature_name": name}
+    return await ask(call, prepare), spec
 
 
 def rows(contract: dict[str, Any], sent: dict[str, Any]) -> list[Any]:

@@ -54,12 +54,13 @@ async def answer(call: Call) -> Reply:
 def trouble(error: InvalidRows, call: Call) -> Reply:
     """``{"error_code": "…", "message": "…"}``, and each place beside it."""
     told = error.body(call.language)
+    told.pop("error", None)
     body = {
         "error_code": CODES.get(error.status, "INTERNAL_ERROR"),
         "message": sentences(error, call.language),
-        "problems": told.get("problems", []),
+        "problems": [],
     }
-    return Reply(error.status, _bytes(body))
+    return Reply(error.status, _bytes(body | told))
 
 
 def _read(call: Call) -> Given:

@@ -153,6 +153,17 @@ CLASSIFIED: Schema = {1: ("classifications", {1: ("classes", CLASS, True)}, True
 CLASSIFY_RESPONSE: Schema = {1: ("result", CLASSIFIED, False), 2: ("model_spec", SPEC, False)}
 REGRESSED: Schema = {1: ("regressions", {1: ("value", "float", False)}, True)}
 REGRESS_RESPONSE: Schema = {1: ("result", REGRESSED, False), 2: ("model_spec", SPEC, False)}
+# -- inference.proto -----------------------------------------------------------------------------------
+
+TASK: Schema = {1: ("model_spec", SPEC, False), 2: ("method_name", "text", False)}
+MULTI_REQUEST: Schema = {1: ("tasks", TASK, True), 2: ("input", INPUT, False)}
+INFERRED: Schema = {
+    1: ("model_spec", SPEC, False),
+    2: ("classification_result", CLASSIFIED, False),
+    3: ("regression_result", REGRESSED, False),
+}
+MULTI_RESPONSE: Schema = {1: ("results", INFERRED, True)}
+# -- get_model_status.proto ----------------------------------------------------------------------------
 
 STATUS: Schema = {1: ("error_code", "int", False), 2: ("error_message", "text", False)}
 VERSION_STATUS: Schema = {

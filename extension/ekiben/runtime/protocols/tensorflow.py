@@ -1,4 +1,4 @@
-"""TensorFlow Serving over gRPC: ``PredictionService`` and ``ModelService``; Classify and Regress are in ``features.py``.
+"""TensorFlow Serving over gRPC: ``PredictionService`` and ``ModelService``; what takes examples is in ``features.py``.
 
 TensorFlow's versions are numbers and a model's here is a tag, so it stands as version 1 in these messages.
 """
@@ -14,7 +14,7 @@ from . import messages as form
 from .asking import Given, ask
 from .call import Call, refused
 from .described import TENSORFLOW, signatures
-from .features import classify, regress
+from .features import classify, multiple, regress
 from .protobuf import read, write
 from .tensor_rows import given
 from .tensors import FLOATS, NUMPY, Output, Tensor, check_head, from_bytes, from_json, sized
@@ -78,6 +78,7 @@ METHODS = {
     "PredictionService/Predict": predict,
     "PredictionService/Classify": classify,
     "PredictionService/Regress": regress,
+    "PredictionService/MultiInference": multiple,
     "PredictionService/GetModelMetadata": metadata,
     "ModelService/GetModelStatus": status,
 }

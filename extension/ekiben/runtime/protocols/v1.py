@@ -102,14 +102,14 @@ def _decoder(engine: Engine) -> Decode | None:
     return decoder(engine.contract, "instances")
 
 
-def signature(call: Call, name: Any) -> str:
+def signature(call: Call, name: Any, path: str = "$.signature_name") -> str:
     """The output that a signature stands for; empty for the default."""
     known = [entry["name"] for entry in call.contract["outputs"]]
     if name in DEFAULT:
         return ""
     if not isinstance(name, str) or name not in known:
         listed = ", ".join(["serving_default", *known])
-        raise refused(400, "$.signature_name", "unknown_signature", name=repr(name)[:80], known=listed)
+        raise refused(400, path, "unknown_signature", name=repr(name)[:80], known=listed)
     return name
 
 

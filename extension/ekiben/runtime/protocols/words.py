@@ -178,4 +178,16 @@ TEXTS |= {
         ("The feature has neither bytes, floats nor whole numbers.", "Fill one of its three lists."),
         ("该特征不含字节、浮点数或整数。", "请填写三种列表之一。"),
     ),
+    "no_tasks": (
+        ("There are no tasks.", "Send one or more of {wanted}."),
+        ("没有任务。", "请发送以下一项或多项：{wanted}。"),
+    ),
+    "unknown_task": (
+        ("The method {got} is not known here.", "Use {wanted}."),
+        ("未知的方法 {got}。", "请使用 {wanted}。"),
+    ),
+    "task_twice": (
+        ("{got} of the signature {name} was asked twice.", "Ask for it once."),
+        ("签名 {name} 的 {got} 被请求了两次。", "请只请求一次。"),
+    ),
 }
