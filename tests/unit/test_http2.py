@@ -53,10 +53,10 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, uvicorn.Server]]:
-    server = uvicorn.Server(
-        uvicorn.Config(echo, http=Door, port=0, log_level="critical", lifespan="off", ws="none")
-    )
+def served(keep: float = 60) -> Iterator[tuple[str, uvicorn.Server]]:
+    config = uvicorn.Config(echo, http=Door, port=0, log_level="critical", lifespan="off", ws="none")
+    config.timeout_keep_alive = keep  # type: ignore[assignment]
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -227,11 +227,39 @@ def test_headers_without_an_end_are_refused() -> None:
 
 
 def test_a_connection_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "IDLE", 0.4)
-    with served() as (url, _server):
+    """As in HTTP/1.1, so many seconds after its last answer; frames that ask for nothing do not keep it."""
+    monkeypatch.setattr(http2, "PARTING", 0.2)
+    with served(0.4) as (url, _server):
         begin = time.monotonic()
         assert Peer(url).ended(0)
         assert time.monotonic() - begin > 0.35
+        peer = Peer(url)
+        peer.ask("/slow")  # takes longer than an idle connection is kept
+        peer.flush()
+        assert isinstance(peer.events(h2.events.StreamEnded)[-1], h2.events.StreamEnded)
+        answered = time.monotonic()
+        while time.monotonic() - answered < 0.35:
+            peer.machine.ping(b"still me")
+            peer.flush()
+            time.sleep(0.01)
+        assert peer.ended(0)
+
+
+def test_what_comes_after_the_goodbye_may_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2, "PARTING", 5.0)
+    with served(0.3) as (url, _server):
+        peer = Peer(url)
+        first = peer.ask("/whole")
+        peer.flush()
+        peer.events(h2.events.StreamEnded)
+        goodbye = b""
+        while b"\x07\0\0\0\0\0" not in goodbye:
+            goodbye += peer.sock.recv(65536)
+        assert goodbye.endswith(first.to_bytes(4, "big") + bytes(4))
+        late = peer.ask("/whole")  # it was on its way
+        peer.flush()
+        refused = peer.events(h2.events.StreamReset)[-1]
+        assert (refused.stream_id, int(refused.error_code)) == (late, 7)  # REFUSED_STREAM
 
 
 def test_a_peer_that_is_silent_is_asked_and_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,16 @@ work; where it is not installed, the client is told so.
 What a peer can take from us is bounded: bytes that nobody has read (``WINDOW``), answers that it does not
 read (``HELD``, ``STALLED``), requests that it takes back (``RESETS``), frames that say nothing
 (``IDLE_WORDS``), headers (h2 refuses 64 KiB and long chains of CONTINUATION), and the time that a
-connection is kept for nothing (``IDLE``, ``QUIET``).
+connection is kept for nothing (``EKIBEN_KEEP_SECONDS``, ``QUIET``). An idle one is told first and closed
+``PARTING`` later, so that a client knows of a request that was on its way that nobody has begun it and sends
+it again (RFC 9113, 6.8).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,11 +39,12 @@ IDLE_WORDS_A_SECOND = 500.0
 SLICE = 16384
 #: Bytes written that the peer has not taken; beyond them its frames are not read.
 HELD = 1024 * 1024
-#: Seconds: a connection without requests is closed; one with requests is asked whether its peer is there,
-#: and ended when half as long again brought nothing; an answer that the peer's windows keep back is given up.
-IDLE = 300.0
+#: Seconds: a connection with requests is asked whether its peer is there, and ended when half as long again
+#: brought nothing; an answer that the peer's windows keep back is given up.
 QUIET = 60.0
 STALLED = 60.0
+#: Seconds between the word that an idle connection will end and its end.
+PARTING = 1.0
 
 
 class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -138,7 +142,13 @@ class Http2(asyncio.Protocol):
         self.transport: Any = None
         self.streams: dict[int, Stream] = {}
         self.ending = asyncio.Event()
+        #: Seconds that it is kept without a request, as uvicorn keeps those of HTTP/1.1.
+        self.keep = float(door.timeout_keep_alive)
         self.heard = self.loop.time()
+        #: When it last became idle.
+        self.since = self.heard
+        #: When the peer was told that it ends.
+        self.parted: float | None = None
         self.resets = Bucket(RESETS, RESETS_A_SECOND, self.heard)
         self.words = Bucket(IDLE_WORDS, IDLE_WORDS_A_SECOND, self.heard)
         self.watch: asyncio.TimerHandle | None = None
@@ -148,11 +158,6 @@ class Http2(asyncio.Protocol):
     def waiting(self) -> bool:
         """Whether no request is under way."""
         return not self.streams
-
-    @property
-    def since(self) -> float:
-        """When something was last heard."""
-        return float(self.heard)
 
     @property
     def stage(self) -> tuple[str, Any]:
@@ -230,6 +235,7 @@ class Http2(asyncio.Protocol):
         elif isinstance(event, events.StreamReset):
             if stream:
                 del self.streams[event.stream_id]
+                self.since = self.heard
                 stream.gone()
             if not self.resets.take(self.heard):
                 self._close(ErrorCodes.ENHANCE_YOUR_CALM)
@@ -247,7 +253,7 @@ class Http2(asyncio.Protocol):
     def _begin(self, event: Any) -> None:
         from h2.errors import ErrorCodes
 
-        if self.ending.is_set():
+        if self.ending.is_set() or self.parted is not None:
             self.machine.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
         stream = self.streams[event.stream_id] = Stream(self, event.stream_id)
@@ -283,6 +289,7 @@ class Http2(asyncio.Protocol):
     def done(self, identity: int) -> None:
         """A stream has been answered."""
         self.streams.pop(identity, None)
+        self.since = self.loop.time()
         self.state.total_requests += 1
         if self.ending.is_set() and not self.streams:
             self._close()
@@ -315,16 +322,22 @@ class Http2(asyncio.Protocol):
         if self.streams and quiet > 1.5 * QUIET:
             self.transport.abort()
             return
-        if not self.streams and quiet > IDLE:
+        if self.parted is not None and now - self.parted > PARTING:
             self._close()
             return
+        if self.parted is None and not self.streams and now - self.since > self.keep:
+            self.parted = now
+            # h2 takes no frame any more once it has said this itself.
+            last = int(self.machine.highest_inbound_stream_id)
+            self.transport.write((8).to_bytes(3, "big") + b"\x07" + bytes(5) + struct.pack(">II", last, 0))
         if self.streams and quiet > QUIET:
             self.machine.ping(b"are you?")
             self.flush()
         for stream in list(self.streams.values()):
             if stream.waiting and now - stream.moved > STALLED:
                 stream.give_up(ErrorCodes.CANCEL)
-        self.watch = self.loop.call_later(min(IDLE, QUIET, STALLED) / 4, self._look)
+        pause = min(self.keep, QUIET, STALLED) / 4 if self.parted is None else PARTING / 4
+        self.watch = self.loop.call_later(pause, self._look)
 
     def _close(self, code: int = 0) -> None:
         from h2.exceptions import ProtocolError
