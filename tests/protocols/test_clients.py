@@ -48,9 +48,7 @@ def test_tensorflow_servings_client(station: Station, tensorflow_client: Client)
     assert told["error"][0] == "NOT_FOUND" and "nobody" in told["error"][1]
 
 
-def test_tensorflow_servings_client_asks_several_at_once(
-    station: Station, tensorflow_client: Client
-) -> None:
+def test_tensorflow_servings_client_asks_several_at_once(station: Station, tensorflow_client: Client) -> None:
     """MultiInference tells what Classify and Regress tell, and refuses the whole where one is refused."""
     told = tensorflow_client.answers(station)
     single = {"classify": told["classify"], "regress": told["regress"]}

@@ -84,7 +84,7 @@ def several(stub, asked, *tasks):
     except grpc.RpcError as error:
         return [error.code().name, error.details()]
     told = [[one.model_spec.signature_name, one.WhichOneof("result")] for one in results]
-    rows = [listed(getattr(one, kind)) for one, (_name, kind) in zip(results, told)]
+    rows = [listed(getattr(one, kind)) for one, (_name, kind) in zip(results, told, strict=True)]
     return {"told": told, "results": rows}
 
 
