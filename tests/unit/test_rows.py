@@ -11,8 +11,10 @@ from ekiben.canonical import canonical
 from ekiben.fields import array_fields, frame_fields, sample_fields, to_wire
 from ekiben.records import Contract, Field, Golden
 from ekiben.runtime.contract import check, row_schema, to_data
+from ekiben.runtime.decode import decoder
 from ekiben.runtime.predictor import parse
 from ekiben.runtime.problems import TEXTS, InvalidRows
+from ekiben.runtime.values import span
 from models import people
 
 
@@ -129,6 +131,33 @@ def test_out_of_range_is_a_warning_and_unseen_is_what_the_user_chose():
     _columns, warnings = check(contract_of(people(), unseen="warn"), [row(city="Rome")])
     assert [entry.code for entry in warnings] == ["unknown_category"]
     assert check(contract_of(people(), unseen="accept"), [row(city="Rome")])[1] == []
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_what_is_kept_as_an_end_of_the_sample_is_not_beyond_it(dtype):
+    sample = numpy.array([[-3.1081], [0.0], [3.066]], dtype)
+    contract = contract_of(sample, outside="reject")
+    rows = [[-3.1081], [3.066], [float(sample[0, 0])], [float(sample[2, 0])]]  # 3.066 as such, and rounded
+    assert check(contract, rows) == ([[value for (value,) in rows]], [])
+    assert decoder(contract)(json.dumps({"rows": rows}).encode()) == [tuple(row) for row in rows]
+    grid = [[3.066]] * 400
+    assert list(map(list, decoder(contract)(json.dumps({"rows": grid}).encode()))) == grid
+    far = numpy.array(numpy.inf, dtype)
+    for value in map(float, (numpy.nextafter(sample[2, 0], far), numpy.nextafter(sample[0, 0], -far))):
+        with pytest.raises(InvalidRows, match="range"):
+            check(contract, [[value]])
+        assert decoder(contract)(json.dumps({"rows": [[value]]}).encode()) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_the_reach_of_an_end_is_all_that_rounds_to_it(dtype):
+    kind = numpy.dtype(dtype).type
+    for number in (0.0, -0.0, 1.0, -1.0, 0.1, -0.1, 3.066, -2.5e-7, 1000.7, -65504.0):
+        low, high = span({"dtype": dtype, "minimum": float(kind(number)), "maximum": float(kind(number))})
+        assert kind(low) == kind(high) == kind(number)
+        assert kind(number) == -65504.0 or kind(high + (high - low)) > kind(number) > kind(low - (high - low))
+    assert span({"dtype": "float64", "minimum": 0.1, "maximum": 0.2}) == (0.1, 0.2)
+    assert span({"dtype": dtype, "minimum": -1e300, "maximum": 1e300}) == (-1e300, 1e300)
 
 
 def test_array_rows_are_lists_of_the_right_width():

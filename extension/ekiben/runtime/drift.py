@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .columns import Columns, joined, plainly
+from .values import span
 
 MOST = 500
 MEMORY = 20_000
@@ -45,7 +46,7 @@ class Watched:
             self.bins = None
         else:
             edges, counts = _joined(float(field["minimum"]), float(field["maximum"]), field["counts"])
-            highest = float(field["maximum"])
+            highest = float(span(field)[1])
             self.expected = [0.0, *counts, 0.0, gaps]
             above = len(counts) + 1
             self.bin = lambda value: above if value > highest else bisect_right(edges, value)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from .images import read_image
@@ -20,6 +22,8 @@ INTEGER_LIMITS = {
     for bits in (8, 16, 32, 64)
 }
 FLOAT_LIMITS = {"float16": 65504.0, "float32": 3.4028234663852886e38}
+#: ``struct``'s letters for such a number and for its bits.
+FLOAT_BITS = {"float16": ("<e", "<H"), "float32": ("<f", "<I")}
 
 
 def missing(value: Any) -> bool:
@@ -63,7 +67,37 @@ def ends(field: dict[str, Any]) -> tuple[float, float]:
         low = -high
     if field["minimum"] is None:
         return low, high
-    return max(low, field["minimum"]), min(high, field["maximum"])
+    least, most = span(field)
+    return max(low, least), min(high, most)
+
+
+def span(field: dict[str, Any]) -> tuple[float, float]:
+    """The least and the greatest number of the sample.
+
+    A dtype of fewer bits than JSON's numbers have them rounded: 3.066 is kept as the float32 3.06599998….
+    What rounds to an end is not outside.
+    """
+    low, high = field["minimum"], field["maximum"]
+    dtype = field["dtype"].lower()
+    return (-_reach(-low, dtype), _reach(high, dtype)) if dtype in FLOAT_BITS else (low, high)
+
+
+@lru_cache(maxsize=4096)
+def _reach(value: float, dtype: str) -> float:
+    """The greatest double that ``dtype`` rounds to ``value``; itself where ``dtype`` has it not."""
+    number, bits = FLOAT_BITS[dtype]
+    try:
+        here = struct.unpack(number, struct.pack(number, value))[0]
+    except OverflowError:
+        return value
+    if here < value or here == FLOAT_LIMITS[dtype]:
+        return value
+    # The next of its kind: neighbours differ by one in their bits, which a negative number counts down.
+    at = struct.unpack(bits, struct.pack(number, abs(here)))[0]
+    sign = 1 if here >= 0 else -1
+    after = struct.unpack(number, struct.pack(bits, at + sign))[0]
+    middle: float = (here + sign * after) / 2
+    return math.nextafter(middle, -math.inf)
 
 
 def _is_nan(value: float) -> bool:
@@ -98,11 +132,12 @@ def read_value(
                 listed = ", ".join(repr(entry) for entry in field["categories"][:20])
                 places.append(problem(path, "unknown_category", value=shown(found), categories=listed))
     elif field["minimum"] is not None and field["kind"] in ("number", "integer"):
-        low, high = field["minimum"], field["maximum"]
+        low, high = span(field)
         if not low <= found <= high and outside != "accept":
             places = bad if outside == "reject" else warnings
             if len(places) < MOST or places is bad:
-                places.append(problem(path, "out_of_range", value=found, minimum=low, maximum=high))
+                ends_told = {"minimum": field["minimum"], "maximum": field["maximum"]}
+                places.append(problem(path, "out_of_range", value=found, **ends_told))
     return found
 
 
