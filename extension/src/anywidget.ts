@@ -1,7 +1,7 @@
 /** The card as a notebook widget: JupyterLab, Notebook 7, VS Code, Colab, Voilà. */
 import { serveCell } from './cells';
 import { Card, type Carrier, type Life } from './ui/card';
-import { Failure } from './ui/failure';
+import { Failure, failureOf } from './ui/failure';
 import type { Row } from './ui/form';
 import type { Figures } from './ui/watch';
 import type { CardData, SizeEstimate, TryAnswer } from './wire';
@@ -75,7 +75,15 @@ class Comm {
           reject(failure);
         }
       });
-      this.model.send({ id, verb, language: language(), ...(rows ? { rows } : {}) });
+      try {
+        this.model.send({ id, verb, language: language(), ...(rows ? { rows } : {}) });
+      } catch (error) {
+        // A host that knows its kernel to be gone says so at once.
+        window.clearTimeout(timer);
+        this.waiting.delete(id);
+        this.life('static');
+        reject(failureOf(error));
+      }
     });
   }
 

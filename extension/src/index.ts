@@ -63,13 +63,18 @@ function activate(
   const look = () => panel.lookAtRest();
   notebooks.currentChanged.connect(look);
   NotebookActions.executed.connect(look);
+  const changed = () => {
+    look();
+    // The cards of that notebook ask their kernel, and tell where nobody answers any more.
+    window.dispatchEvent(new Event('ekiben:services'));
+  };
   const restarted = (_context: unknown, status: string) => {
-    if (status.endsWith('restarting')) {
-      look();
+    if (status.endsWith('restarting') || status === 'dead') {
+      changed();
     }
   };
   notebooks.widgetAdded.connect((_tracker, { sessionContext }) => {
-    sessionContext.kernelChanged.connect(look);
+    sessionContext.kernelChanged.connect(changed);
     sessionContext.statusChanged.connect(restarted);
   });
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import nbformat
 import pytest
 from playwright.sync_api import expect
@@ -89,3 +91,46 @@ def test_what_every_service_brings_along_is_folded(shown):
     expect(gate).to_be_hidden()
     fold.locator("summary").first.click()
     expect(gate).to_be_visible()
+
+
+def test_tab_goes_as_the_eye_does(shown):
+    page, _card = shown
+    row = page.locator(".ek-panel [data-model]").first
+    fold = row.locator("details")
+    fold.locator("summary").focus()
+    page.keyboard.press("Tab")
+    expect(row.locator(".ek-wrap")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    places = []
+    for _control in range(4):
+        page.keyboard.press("Tab")
+        places.append(page.evaluate("() => document.activeElement.getBoundingClientRect().top"))
+    expect(row.locator(".ek-wrap")).to_be_focused()
+    assert places == sorted(places)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Escape")
+
+
+def test_what_every_row_has_says_whose_it_is(shown):
+    page, card = shown
+    panel = page.locator(".ek-panel")
+    expect(panel.locator("summary", has_text="Options").first).to_have_accessible_name("Options of tree")
+    expect(panel.locator("summary", has_text="Build image").first).to_have_accessible_name("Build image of box")
+    card.get_by_role("button", name="Serve").click()
+    service = panel.locator("[data-service]")
+    expect(service).to_contain_text("ready", timeout=60_000)
+    try:
+        copy = service.get_by_role("button", name="Copy curl of keyboard:")
+        expect(service.locator("summary")).to_have_accessible_name(re.compile("^Log of keyboard:"))
+        expect(copy).to_be_visible()
+    finally:
+        service.get_by_role("button", name="Stop keyboard:").click()
+        expect(service).to_have_count(0, timeout=30_000)
+
+
+def test_a_card_whose_kernel_went_says_so(shown):
+    page, card = shown
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    expect(card).to_contain_text("this is the card as it was", timeout=30_000)
+    expect(card.get_by_role("button", name="Serve")).to_be_disabled()

@@ -69,6 +69,7 @@ function numeric(field: Field, id: string, changed: () => void): Control {
   }
   function look(): void {
     const value = box.valueAsNumber;
+    box.title = box.value;
     const out = low !== null && high !== null && (value < low || value > high);
     outside.textContent = out ? t('outside the sample: {low} – {high}', { low: number(low), high: number(high) }) : '';
     box.classList.toggle('ek-warn', out);

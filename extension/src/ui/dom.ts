@@ -122,8 +122,14 @@ export function escapes(host: HTMLElement): void {
   });
 }
 
-/** A button that copies `text()` and says so on itself. */
-export function copyButton(label: string, done: string, text: () => string | Promise<string>, key?: string): HTMLElement {
+/** A button that copies `text()` and says so on itself; `name` tells it from its like. */
+export function copyButton(
+  label: string,
+  done: string,
+  text: () => string | Promise<string>,
+  key?: string,
+  name?: string
+): HTMLElement {
   const made = button(
     label,
     () => {
@@ -131,10 +137,16 @@ export function copyButton(label: string, done: string, text: () => string | Pro
         .then(copy)
         .then(() => {
           made.textContent = done;
-          window.setTimeout(() => (made.textContent = label), 1600);
+          made.removeAttribute('aria-label');
+          window.setTimeout(() => {
+            made.textContent = label;
+            if (name !== undefined) {
+              made.setAttribute('aria-label', name);
+            }
+          }, 1600);
         });
     },
-    { kind: 'quiet', ...(key === undefined ? {} : { key }) }
+    { kind: 'quiet', ...(key === undefined ? {} : { key }), ...(name === undefined ? {} : { name }) }
   );
   made.setAttribute('aria-live', 'polite');
   return made;

@@ -87,7 +87,7 @@ export function clock(iso: string): string {
     return iso;
   }
   const today = time.toDateString() === new Date().toDateString();
-  const hour = time.toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit' });
+  const hour = time.toLocaleTimeString(locale(), { hour: 'numeric', minute: '2-digit' });
   return today ? hour : `${time.toLocaleDateString(locale(), { month: 'short', day: 'numeric' })} ${hour}`;
 }
 

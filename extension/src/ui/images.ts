@@ -61,7 +61,7 @@ function imageRow(image: Image, ending: ReadonlySet<string>, act: ImageActions):
       h(
         'details',
         { class: 'ek-fold', 'data-key': `parts-${image.reference}` },
-        h('summary', {}, t('What weighs what')),
+        h('summary', { 'aria-label': t('What weighs what in {name}', { name: image.reference }) }, t('What weighs what')),
         treemap(image)
       ),
     h(
@@ -69,7 +69,13 @@ function imageRow(image: Image, ending: ReadonlySet<string>, act: ImageActions):
       { class: 'ek-actions' },
       proven &&
         image.engine !== 'buildah' &&
-        copyButton(t('Copy run command'), t('Copied'), () => run, `run-${image.reference}`),
+        copyButton(
+          t('Copy run command'),
+          t('Copied'),
+          () => run,
+          `run-${image.reference}`,
+          t('Copy run command of {name}', { name: image.reference })
+        ),
       !proven &&
         button(ending.has(image.reference) ? t('Removing …') : t('Remove'), () => act.remove(image), {
           key: `remove-${image.reference}`,
@@ -104,7 +110,7 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
     h(
       'div',
       { class: 'ek-row-head' },
-      h('strong', { class: 'ek-ellipsis', title: job.subject }, job.subject),
+      h('strong', { class: 'ek-two', title: job.subject }, job.subject),
       h('span', { class: 'ek-dim ek-type' }, running ? step(job) : stateWord(job))
     ),
     running &&
@@ -115,7 +121,7 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
         value: job.steps > 0 ? job.step : null,
         'aria-label': t('Building {subject}', { subject: job.subject })
       }),
-    job.message && h('p', { class: 'ek-detail ek-ellipsis', title: job.message }, job.message),
+    job.message && h('p', { class: 'ek-detail ek-ellipsis', title: job.message }, running ? job.message : stoppedAt(job)),
     running &&
       job.layers.length > 0 &&
       h(
@@ -126,7 +132,7 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
             'li',
             {},
             h('span', { class: 'ek-ellipsis', title: layer.name }, `✓ ${layer.name}`),
-            h('span', {}, fared(layer))
+            h('span', { class: 'ek-whole' }, fared(layer))
           )
         )
       ),
@@ -136,10 +142,11 @@ function jobRow(job: Job, ending: ReadonlySet<string>, logs: Logs, act: ImageAct
       { class: 'ek-actions' },
       button(running ? (ends ? t('Cancelling …') : t('Cancel')) : t('Dismiss'), () => act.cancel(job), {
         key: `cancel-${job.id}`,
-        disabled: ends
+        disabled: ends,
+        ...(ends ? {} : { name: running ? t('Cancel {name}', { name: job.subject }) : t('Dismiss {name}', { name: job.subject }) })
       })
     ),
-    logs.fold(job.id)
+    logs.fold(job.id, job.subject)
   );
 }
 
@@ -165,6 +172,13 @@ function fared(layer: LayerStep): string {
 
 function step(job: Job): string {
   return job.steps > 0 ? t('step {step} of {steps}', { step: job.step, steps: job.steps }) : t('starting');
+}
+
+/** Where it was when it ended. */
+function stoppedAt(job: Job): string {
+  return job.steps > 0
+    ? t('at step {step} of {steps}: {message}', { step: job.step, steps: job.steps, message: job.message })
+    : job.message;
 }
 
 function stateWord(job: Job): string {

@@ -122,7 +122,7 @@ function modelRow(model: ModelVariable, act: ModelActions): HTMLElement {
     { class: 'ek-row', 'data-model': model.name },
     head,
     h('p', { class: 'ek-detail' }, h('code', {}, sample.name), ' · ', size(sample)),
-    h('div', { class: 'ek-row-act' }, wrap, form.node)
+    h('div', { class: 'ek-row-act' }, form.node, wrap)
   );
 }
 
@@ -158,7 +158,11 @@ function wrapForm(model: ModelVariable): {
     node: h(
       'details',
       { class: 'ek-fold ek-options', 'data-key': key('options') },
-      h('summary', { title: t('Another sample, name or strictness') }, t('Options')),
+      h(
+        'summary',
+        { title: t('Another sample, name or strictness'), 'aria-label': t('Options of {name}', { name: model.name }) },
+        t('Options')
+      ),
       h(
         'div',
         { class: 'ek-grid' },
@@ -219,7 +223,7 @@ function boxRow(box: BoxVariable, view: ModelsView): HTMLElement {
     h(
       'details',
       { class: 'ek-fold', 'data-key': `build-${box.name}` },
-      h('summary', {}, t('Build image …')),
+      h('summary', { 'aria-label': t('Build image of {name}', { name: box.name }) }, t('Build image …')),
       h(
         'form',
         { class: 'ek-inline', onsubmit: build },

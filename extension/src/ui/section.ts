@@ -56,11 +56,11 @@ export class Logs {
     private readonly changed: () => void
   ) {}
 
-  /** The fold for the log called `key`. */
-  fold(key: string): HTMLElement {
+  /** The fold for the log called `key`, of what people know as `name`. */
+  fold(key: string, name: string): HTMLElement {
     const text = this.texts.get(key);
-    const page = h('pre', { class: 'ek-log', tabindex: 0, 'aria-label': t('Log') }, text ?? t('Looking …'));
-    const fold = h('details', { class: 'ek-fold', 'data-key': `log-${key}` }, h('summary', {}, t('Log')), page);
+    const page = h('pre', { class: 'ek-log', tabindex: 0, 'aria-label': t('Log of {name}', { name }) }, text ?? t('Looking …'));
+    const fold = h('details', { class: 'ek-fold', 'data-key': `log-${key}` }, h('summary', { 'aria-label': t('Log of {name}', { name }) }, t('Log')), page);
     fold.open = this.open.has(key);
     fold.addEventListener('toggle', () => {
       if (fold.open && !this.open.has(key)) {

@@ -41,7 +41,7 @@ function row(
       'div',
       { class: 'ek-row-head' },
       h('strong', { class: 'ek-two', title: server.model }, server.model),
-      h('span', { class: 'ek-dim ek-type', title: server.url }, port(server.url))
+      !over && h('span', { class: 'ek-dim ek-type', title: server.url }, port(server.url))
     ),
     h(
       'p',
@@ -76,9 +76,15 @@ function row(
             disabled: ends,
             ...(ends ? {} : { name: t('Stop {name}', { name: server.model }) })
           }),
-      server.state === 'ready' && copyButton(t('Copy curl'), t('Copied'), () => act.curl(server), `curl-${server.id}`)
+      server.state === 'ready' && copyButton(
+          t('Copy curl'),
+          t('Copied'),
+          () => act.curl(server),
+          `curl-${server.id}`,
+          t('Copy curl of {name}', { name: server.model })
+        )
     ),
-    logs.fold(server.id)
+    logs.fold(server.id, server.model)
   );
 }
 
