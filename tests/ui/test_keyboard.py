@@ -116,7 +116,9 @@ def test_what_every_row_has_says_whose_it_is(shown):
     page, card = shown
     panel = page.locator(".ek-panel")
     expect(panel.locator("summary", has_text="Options").first).to_have_accessible_name("Options of tree")
-    expect(panel.locator("summary", has_text="Build image").first).to_have_accessible_name("Build image of box")
+    expect(panel.locator("summary", has_text="Build image").first).to_have_accessible_name(
+        "Build image of box"
+    )
     card.get_by_role("button", name="Serve").click()
     service = panel.locator("[data-service]")
     expect(service).to_contain_text("ready", timeout=60_000)
