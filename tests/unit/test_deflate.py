@@ -14,7 +14,8 @@ from ekiben.builders.oci.deflate import Deflate
 def packed(pieces: list[bytes]) -> bytes:
     packer = Deflate(3)
     try:
-        return b"".join([*(part for piece in pieces for part in packer.pack(piece)), *packer.end()])
+        told = [*(part for piece in pieces for part in packer.pack(piece)), *packer.end()]
+        return b"".join(part for _key, part in told)
     finally:
         packer.close()
 

@@ -287,8 +287,8 @@ class Engine(ABC):
         """Writes an image as one file."""
         ask([self.name, "save", "-o", str(file), reference], timeout=3600)
 
-    def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
-        """Sends the image to the registry in ``reference``; engines do not tell how much was sent: 0."""
+    def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int | None:
+        """Sends the image to the registry in ``reference``; None, as engines do not tell how much was sent."""
         target = reference or image.reference
         began, layers = time.monotonic(), set[str]()
         all_layers = len({layer.digest for layer in image.layers if layer.digest}) or self._count(
@@ -324,9 +324,9 @@ class Engine(ABC):
             raise BuildFailed(
                 _("{engine} could not push:\n{lines}", engine=self.name, lines="\n".join(last[-8:])),
                 where=target,
-                remedy=steps.remedy(last),
+                remedy=steps.remedy(last, pushing=True),
             )
-        return 0
+        return None
 
     def _count(self, reference: str) -> int:
         """How many layers the image has, where its record could not name them; 0: not told."""

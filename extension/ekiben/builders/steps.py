@@ -63,6 +63,20 @@ _REMEDIES: tuple[tuple[str, Callable[[], str]], ...] = (
     ),
 )
 
+#: The same of a push, where no base image is asked for; asked first.
+_OF_A_PUSH: tuple[tuple[str, Callable[[], str]], ...] = (
+    (
+        r"no such host|i/o timeout|connection refused|TLS handshake|dial tcp|Temporary failure in name",
+        lambda: _(
+            "The registry cannot be reached: check the network and the registry's name, then push again."
+        ),
+    ),
+    (
+        r"manifest unknown|repository does not exist|access denied|unauthorized|authentication required|denied:",
+        lambda: _("The registry refuses: log in there first, or push to a name that you may write to."),
+    ),
+)
+
 
 def step_of(line: str) -> tuple[int, int, str] | None:
     """``(step, steps, instruction)`` where the line begins a step."""
@@ -120,10 +134,10 @@ def meaning(instruction: str) -> str:
     return instruction if len(instruction) <= 80 else instruction[:79] + "…"
 
 
-def remedy(lines: list[str]) -> str:
-    """What helps against the failure that ``lines`` end with."""
+def remedy(lines: list[str], *, pushing: bool = False) -> str:
+    """What helps against the failure that ``lines`` end with; of a push, else of a build."""
     text = "\n".join(lines)
-    for pattern, words in _REMEDIES:
+    for pattern, words in (*(_OF_A_PUSH if pushing else ()), *_REMEDIES):
         if re.search(pattern, text, re.IGNORECASE):
             return words()
     return _("The log above says why.")

@@ -85,7 +85,12 @@ def push(options: argparse.Namespace) -> int:
     found = image.find(options.image)
     signal.signal(signal.SIGTERM, interrupt)  # the registry is asked to drop what is half sent
     sent = found.push(options.reference, layer_done)
-    note(_("Pushed {name}: {size} sent.", name=options.reference or found.reference, size=amounts.size(sent)))
+    name = options.reference or found.reference
+    if sent is None:
+        engine = found.record.engine
+        note(_("Pushed {name}; {engine} does not tell how much was sent.", name=name, engine=engine))
+    else:
+        note(_("Pushed {name}: {size} sent.", name=name, size=amounts.size(sent)))
     return 0
 
 

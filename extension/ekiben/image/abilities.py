@@ -33,8 +33,11 @@ class Based(Protocol):
 class Pushing(Protocol):
     """A builder that can send a finished image to a registry."""
 
-    def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
-        """Sends it to the registry in ``reference``, its own name unless told; gives the bytes that were sent."""
+    def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int | None:
+        """Sends it to the registry in ``reference``, its own name unless told; gives the bytes that were sent.
+
+        None: not known.
+        """
 
 
 @runtime_checkable

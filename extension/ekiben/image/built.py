@@ -116,9 +116,10 @@ class BuiltImage:
             )
         return found
 
-    def push(self, reference: str = "", layer: Callable[[LayerStep], None] | None = None) -> int:
+    def push(self, reference: str = "", layer: Callable[[LayerStep], None] | None = None) -> int | None:
         """Sends the proven image to the registry in ``reference``, its own name unless told; gives the bytes sent.
 
+        None: not known, as engines do not tell.
         ``layer`` hears of each layer that has arrived, where the builder tells.
 
         Raises:

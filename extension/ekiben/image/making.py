@@ -118,7 +118,9 @@ def build(
     kept.keep(proven)
     if sender is not None:
         sent = sender.push(proven, Told(lambda message: tell(steps, steps - 3, message), layer))
-        logging.getLogger("ekiben.build").info("pushed %s: %d bytes sent", reference, sent)
+        logging.getLogger("ekiben.build").info(
+            "pushed %s: %s bytes sent", reference, "unknown" if sent is None else sent
+        )
     return proven
 
 

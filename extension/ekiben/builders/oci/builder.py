@@ -85,7 +85,7 @@ class Oci:
                 told = _("Replayed without isolation: neither an engine nor namespaces work here.")
                 made = replace(made, findings=(Finding("info", told),))
             if layout.config_of(folder)["architecture"] == here().partition("/")[2]:
-                with _full_disk():
+                with _disk():
                     local.load(folder, reference, tick)
         except BaseException:
             layout.remove(reference)
@@ -100,7 +100,7 @@ class Oci:
             NotFound: the model is not in the store.
         """
         try:
-            with _full_disk():
+            with _disk():
                 return self._assemble(project, reference, base, progress)
         finally:
             layers.prune()
@@ -198,7 +198,7 @@ class Oci:
             BuildFailed: the registry cannot be reached, or refuses.
         """
         target = parse(reference)
-        upload.permitted(Client(target.host), target.repository)
+        upload.permitted(Client(target.host, pushing=True), target.repository)
 
     def push(self, image: Image, progress: Callable[[str], None], reference: str = "") -> int:
         """Sends the image to the registry in ``reference``, its own name unless told; gives the bytes that were sent.
@@ -268,11 +268,18 @@ class Oci:
 
 
 @contextmanager
-def _full_disk() -> Iterator[None]:
-    """A disk that is full is one clear error."""
+def _disk() -> Iterator[None]:
+    """A disk that is full, or that we may not write to, is one clear error."""
     try:
         yield
     except OSError as problem:
+        file = Path(os.fsdecode(problem.filename or ""))
+        if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and paths.home() in file.parents:
+            raise BuildFailed(
+                _("The folder where images are made cannot be written to."),
+                where=str(file),
+                remedy=_("Set BENTOML_HOME to a folder that you may write to, and build again."),
+            ) from problem
         if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise BuildFailed(

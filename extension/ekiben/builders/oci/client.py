@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from ekiben.builders.oci import kept_open
 from ekiben.builders.oci.credentials import login
@@ -75,16 +75,37 @@ class Answer:
     body: bytes
 
 
-class Client:
-    """One registry. Plain HTTP is spoken with this machine only, and with ``EKIBEN_HTTP_REGISTRIES``."""
+class _Redirects(HTTPRedirectHandler):
+    """A ``HEAD`` stays one where it is led elsewhere; urllib makes a ``GET`` of it, which fetches the whole blob.
 
-    def __init__(self, host: str) -> None:
-        self.host = host
+    308 is taken before Python 3.11 too.
+    """
+
+    http_error_308 = HTTPRedirectHandler.http_error_302
+
+    def redirect_request(self, req: Request, fp: Any, code: int, *told: Any) -> Request | None:
+        """The request to the other address."""
+        made = super().redirect_request(req, fp, 307 if code == 308 else code, *told)
+        if made is not None:
+            made.method = req.get_method()
+        return made
+
+
+class Client:
+    """One registry. Plain HTTP is spoken with this machine only, and with ``EKIBEN_HTTP_REGISTRIES``.
+
+    ``pushing`` tells what it is for, as what helps where it cannot be reached depends on that.
+    """
+
+    def __init__(self, host: str, *, pushing: bool = False) -> None:
+        self.host, self._pushing = host, pushing
         self._address = "registry-1.docker.io" if host == HUB else host
         self._headers: dict[tuple[str, ...], str] = {}
         self._scheme = ""
         proxies = ProxyHandler({}) if here(host) else ProxyHandler()
-        self._opener: OpenerDirector = build_opener(proxies, kept_open.Plain(), kept_open.Secure(trust(host)))
+        self._opener: OpenerDirector = build_opener(
+            proxies, _Redirects(), kept_open.Plain(), kept_open.Secure(trust(host))
+        )
 
     def base(self) -> str:
         """``https://host``; found by trying where plain HTTP is allowed too.
@@ -139,7 +160,7 @@ class Client:
         Raises:
             BuildFailed: it cannot be reached, or refuses us.
         """
-        url = urljoin(self.base() + "/", path)
+        url = self._address_of(path)
         scopes = (f"repository:{repository}:{actions}", *((f"repository:{also}:pull",) if also else ()))
         for pause in (*(() if once else PAUSES), None):
             try:
@@ -156,6 +177,16 @@ class Client:
                     raise self._unreachable(problem) from problem
             time.sleep(pause)
         raise AssertionError("the last try returns or raises")
+
+    def _address_of(self, path: str) -> str:
+        """The whole address of a path, or of an address that the registry gave.
+
+        One behind a proxy that ends TLS may tell its own as plain HTTP: what we say to it stays encrypted.
+        """
+        ours = urlsplit(self.base())
+        told = urlsplit(urljoin(f"{self.base()}/", path))
+        same = told.netloc in (ours.netloc, f"{ours.hostname}:443") and ours.scheme == "https"
+        return told._replace(scheme=ours.scheme, netloc=ours.netloc).geturl() if same else told.geturl()
 
     def first(self, method: str, path: str, **more: Any) -> Answer:
         """As ``ask``, for the first request of some work: a registry that is not there at all is told at once.
@@ -222,7 +253,18 @@ class Client:
         if kind.lower() != "bearer":
             return known.basic if known else ""
         told = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        service = told.get("service", "")
+        service, realm = told.get("service", ""), urlsplit(told.get("realm", ""))
+        if realm.scheme != "https" and not (realm.scheme == "http" and plain(realm.netloc)):
+            raise BuildFailed(
+                _(
+                    "The registry sends logins to an address without TLS: {realm}",
+                    realm=realm.geturl() or "–",
+                ),
+                where=self.host,
+                remedy=_(
+                    "Ask who runs it; EKIBEN_HTTP_REGISTRIES allows plain HTTP with the hosts it names."
+                ),
+            )
         if known and not known.user:
             form = {"service": service, "scope": " ".join(scopes), "grant_type": "refresh_token"}
             form |= {"client_id": "ekiben", "refresh_token": known.secret}
@@ -235,8 +277,11 @@ class Client:
         answer = self._open(request, TIMEOUT)
         if answer.status != 200:
             return ""
-        tokens = json.loads(answer.body)
-        return f"Bearer {tokens.get('token') or tokens.get('access_token', '')}"
+        try:
+            tokens = json.loads(answer.body)
+            return f"Bearer {tokens.get('token') or tokens.get('access_token', '')}"
+        except (ValueError, AttributeError):
+            return ""  # a page of some proxy; the registry then says that it refuses us
 
     def _unreachable(self, problem: BaseException) -> BuildFailed:
         _spoken.pop(self.host, None)
@@ -247,5 +292,9 @@ class Client:
                 why=getattr(problem, "reason", problem),
             ),
             where=self.host,
-            remedy=_("Check the network, or name another base: base=… or EKIBEN_BASE_IMAGE."),
+            remedy=_(
+                "Check the network and the registry's name, or build without pushing: it can be pushed later."
+            )
+            if self._pushing
+            else _("Check the network, or name another base: base=… or EKIBEN_BASE_IMAGE."),
         )

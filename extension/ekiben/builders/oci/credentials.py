@@ -17,6 +17,9 @@ from typing import Any
 from ekiben.builders.oci.reference import HUB
 from ekiben.shell import lines_log
 
+#: Docker Hub as Docker's settings call it.
+_HUB_KEY = "https://index.docker.io/v1/"
+
 
 @dataclass(frozen=True)
 class Login:
@@ -35,19 +38,23 @@ def login(host: str) -> Login | None:
     """The login for a registry, or None where there is none."""
     keys = [host, f"https://{host}", f"https://{host}/v1/", f"https://{host}/v2/"]
     if host == HUB:
-        keys += ["https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io"]
+        keys += [_HUB_KEY, "index.docker.io", "registry-1.docker.io"]
     for file in _files():
         try:
             settings = json.loads(file.read_text(encoding="utf-8"))
+            for key in keys:
+                found = _of(settings, key)
+                if found is not None:
+                    return found
+            if settings.get("credsStore"):  # a store may know more than the file lists, as those of clouds do
+                found = _asked(str(settings["credsStore"]), _HUB_KEY if host == HUB else host)
+                if found is not None:
+                    return found
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, TypeError, AttributeError) as problem:
             lines_log.warning("%s: %s", file, problem)
             continue
-        for key in keys:
-            found = _of(settings, key)
-            if found is not None:
-                return found
     return None
 
 
@@ -73,7 +80,7 @@ def _of(settings: dict[str, Any], key: str) -> Login | None:
     if entry.get("identitytoken"):
         return Login("", entry["identitytoken"])
     if entry.get("auth"):
-        user, _colon, secret = base64.b64decode(entry["auth"]).decode().partition(":")
+        user, _colon, secret = base64.b64decode(entry["auth"], validate=True).decode().partition(":")
         return Login(user, secret.rstrip("\0"))
     if entry.get("username"):
         return Login(entry["username"], entry.get("password", ""))

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ekiben import paths
-from ekiben.builders.oci import contents
+from ekiben.builders.oci import contents, pieces
 from ekiben.builders.oci.deflate import Deflate
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
@@ -31,10 +31,12 @@ GZIP = f"{TAR}+gzip"
 _TIME = 315532800
 _LEVEL = 3
 #: Part of every key: another way of writing, or another zlib, gives other bytes.
-_FORMAT = f"4-{_LEVEL}-{zlib.ZLIB_RUNTIME_VERSION}"
+_FORMAT = f"5-{_LEVEL}-{zlib.ZLIB_RUNTIME_VERSION}"
 #: A layer whose samples shrink by less is stored as it is.
 _WORTH = 0.9
 _SAMPLE = 256 << 10
+#: Raw bytes that are packed as one piece.
+_PIECE = 1 << 20
 _KEPT = 30 * 24 * 3600.0
 _LOOK = 3600.0
 
@@ -93,28 +95,53 @@ def known(key: str) -> Stored | None:
         os.utime(file)
         os.utime(blob(found.digest))
         contents.touch(folder(), found.digest)
+        pieces.touch(folder(), found.digest)
     except (FileNotFoundError, ValueError, TypeError):
         return None
     return replace(found, reused=True, seconds=0.0)
 
 
 def make(
-    key: str, entries: Iterable[Entry], made_by: str, tick: Callable[[], None], told: str = ""
+    key: str,
+    entries: Iterable[Entry],
+    made_by: str,
+    tick: Callable[[], None],
+    told: str = "",
+    *,
+    parts_at: str = "",
 ) -> Stored:
-    """Writes a layer and keeps it under ``key``; what ``tick`` raises stops it and leaves nothing."""
+    """Writes a layer and keeps it under ``key``; what ``tick`` raises stops it and leaves nothing.
+
+    What lies in the folder ``parts_at`` is packed on its own, path by path of the next name, and taken from the
+    layers that lie here where one has the same.
+    """
     began = time.monotonic()
     listed = sorted(_with_folders(entries), key=lambda entry: entry.path)
     with part() as file:
         packed = _worth_packing(listed)
-        with open(file, "wb") as target, closing(_Out(target, packed, tick)) as out:
-            # The stream form never seeks; its buffer spares a call for each 10 kB.
-            with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:  # type: ignore[call-overload]
+        known_pieces = pieces.Pieces(folder()).get if packed and parts_at else None
+        with open(file, "wb") as target, closing(_Out(target, packed, tick, known_pieces)) as out:
+            with tarfile.open(
+                fileobj=out,
+                mode="w",
+                format=tarfile.PAX_FORMAT,
+                copybufsize=_PIECE,  # type: ignore[call-overload]
+            ) as archive:
+                last = ""
                 for entry in listed:
+                    now = _part_of(entry.path, parts_at)
+                    if now != last:
+                        out.cut()
                     _add(archive, entry)
+                    last = now
+                if parts_at:
+                    out.cut()
             stored = replace(out.stored(made_by), told=told)
         lies = [(one.path, one.source, _size(one)) for one in listed if isinstance(one.source, (Path, bytes))]
         contents.keep(folder(), stored.digest, contents.weigh(lies))
         keep(file, stored.digest)
+        if out.listed:
+            pieces.keep(folder(), stored.digest, out.listed)
     stored = replace(stored, seconds=round(time.monotonic() - began, 2))
     paths.write_atomic(folder() / "keys" / f"{key}.json", json.dumps(asdict(stored)))
     return stored
@@ -156,7 +183,7 @@ def prune() -> None:
             return
     if folder().is_dir():
         looked.touch()
-    kinds = ("blobs", "keys", "parts", "contents", "uploads", "bytecode")
+    kinds = ("blobs", "keys", "parts", "contents", "uploads", "bytecode", "pieces")
     for file in (file for kind in kinds for file in folder().glob(f"{kind}/*")):
         try:
             if time.time() - file.stat().st_mtime > _KEPT:
@@ -177,6 +204,12 @@ def _with_folders(entries: Iterable[Entry]) -> Iterator[Entry]:
             if path != "." and path not in seen:
                 seen.add(path)
                 yield Entry(path, mode=0o755)
+
+
+def _part_of(path: str, above: str) -> str:
+    """The part of a layer that a path lies in: ``above`` and the name after it; empty outside of ``above``."""
+    inner = path.removeprefix(f"{above}/") if above else path
+    return inner.partition("/")[0] + ("/" if "/" in inner else "") if inner != path else ""
 
 
 def _size(entry: Entry) -> int:
@@ -225,35 +258,57 @@ def _add(archive: tarfile.TarFile, entry: Entry) -> None:
 
 
 class _Out:
-    """A file object for ``tarfile`` that hashes, packs and hashes again."""
+    """A file object for ``tarfile`` that hashes, packs and hashes again.
 
-    def __init__(self, target: Any, packed: bool, tick: Callable[[], None]) -> None:
+    With ``known``, which gives packed pieces by their keys, ``listed`` is where the pieces of this one are.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        packed: bool,
+        tick: Callable[[], None],
+        known: Callable[[str], bytes | None] | None = None,
+    ) -> None:
         self.target, self.tick = target, tick
         self.digest = hashlib.sha256()
         self.diff = hashlib.sha256() if packed else self.digest  # unpacked, the two are one
         self.size, self.raw, self.crc = 0, 0, 0
-        self.packer = Deflate(_LEVEL) if packed else None
+        self.listed: pieces.Listed = []
+        self.waiting = bytearray()
+        self.listing = known is not None
+        self.packer = (Deflate(_LEVEL, known) if known else Deflate(_LEVEL)) if packed else None
         if packed:
             self._put(b"\x1f\x8b\x08\0\0\0\0\0\0\xff")  # no time, no name, no system
 
+    def tell(self) -> int:
+        """The bytes of the archive so far."""
+        return self.raw + len(self.waiting)
+
     def write(self, data: bytes) -> int:
         """Takes a piece of the archive."""
-        self.tick()
-        if self.packer is None:
-            self._put(data)
-        else:
-            for piece in self.packer.pack(data):
-                self._put(piece)
-            self.diff.update(data)
-            self.raw += len(data)
-            self.crc = zlib.crc32(data, self.crc)
+        self.waiting += data
+        while len(self.waiting) >= _PIECE:
+            piece = bytes(self.waiting[:_PIECE])
+            del self.waiting[:_PIECE]
+            self._pack(piece)
         return len(data)
+
+    def cut(self) -> None:
+        """What comes from here on is packed as if nothing were before it."""
+        if self.packer is not None:
+            if self.waiting:
+                self._pack(bytes(self.waiting))
+                self.waiting.clear()
+            self.packer.forget()
 
     def stored(self, made_by: str) -> Stored:
         """The end of the layer."""
+        if self.waiting:
+            self._pack(bytes(self.waiting))
+            self.waiting.clear()
         if self.packer is not None:
-            for piece in self.packer.end():
-                self._put(piece)
+            self._take(self.packer.end())
             self._put(struct.pack("<LL", self.crc, self.raw & 0xFFFFFFFF))
         self.target.flush()
         return Stored(
@@ -268,6 +323,22 @@ class _Out:
         """Ends the threads that pack."""
         if self.packer is not None:
             self.packer.close()
+
+    def _pack(self, data: bytes) -> None:
+        self.tick()
+        self.raw += len(data)
+        if self.packer is None:
+            self._put(data)
+        else:
+            self._take(self.packer.pack(data))
+            self.diff.update(data)
+            self.crc = zlib.crc32(data, self.crc)
+
+    def _take(self, packed: Iterable[tuple[str, bytes]]) -> None:
+        for key, piece in packed:
+            if self.listing and key:
+                self.listed.append((key, self.size, len(piece)))
+            self._put(piece)
 
     def _put(self, data: bytes) -> None:
         self.target.write(data)

@@ -83,7 +83,9 @@ def made(
         lines_log.info("Python packages: %s", told or "nothing left out")
         entries = list(_entries(target))
         # Packing is C code without the interpreter's lock, and compiling is another process.
-        with Aside(lambda stop: layers.make(key, entries, "Python packages", stop, told)) as packing:
+        with Aside(
+            lambda stop: layers.make(key, entries, "Python packages", stop, told, parts_at=SITE)
+        ) as packing:
             code = _bytecode(target, imported, code_key, say) if compiles else None
             packages = packing.result(lambda: say(1, _("Packing the packages")))
         return (packages, code) if code else (packages,)
@@ -116,7 +118,7 @@ def _bytecode(target: Path, imported: Wanted | None, key: str, say: Say) -> Stor
     def packing() -> None:
         say(1, _("Packing the bytecode"))
 
-    return layers.make(key, bytecode.entries(target, SITE), made_by, packing, about)
+    return layers.make(key, bytecode.entries(target, SITE), made_by, packing, about, parts_at=SITE)
 
 
 def _linked(key: str, target: Path | None = None) -> list[Linked] | None:

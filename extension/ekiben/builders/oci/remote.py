@@ -43,14 +43,11 @@ def resolve(client: Client, wanted: Reference, platform: str) -> Base:
     """
     digest, manifest = _manifest(client, wanted, wanted.wanted)
     if "manifests" in manifest:
-        fitting = [
-            entry
-            for entry in manifest["manifests"]
-            if f"{entry['platform'].get('os')}/{entry['platform'].get('architecture')}" == platform
-        ]
+        fitting = [entry for entry in manifest["manifests"] if _platform(entry) == platform]
         if not fitting:
             raise _none_for(wanted, platform)
         digest, manifest = _manifest(client, wanted, fitting[0]["digest"])
+    _readable(wanted, manifest)
     told = manifest["config"]["digest"]
     config: dict[str, Any] = json.loads(
         _by_digest(client, wanted, f"v2/{wanted.repository}/blobs/{told}", told)
@@ -58,6 +55,31 @@ def resolve(client: Client, wanted: Reference, platform: str) -> Base:
     if f"{config.get('os')}/{config.get('architecture')}" != platform:
         raise _none_for(wanted, platform)
     return Base(wanted, digest, manifest, config)
+
+
+def _platform(entry: dict[str, Any]) -> str:
+    """``linux/amd64``; an index may list what is for no platform."""
+    told = entry.get("platform") or {}
+    return f"{told.get('os')}/{told.get('architecture')}"
+
+
+def _readable(wanted: Reference, manifest: dict[str, Any]) -> None:
+    """Refuses what is no image, or one whose layers cannot be read here.
+
+    Raises:
+        BuildFailed: with the reason.
+    """
+    try:
+        kinds = [str(layer["mediaType"]) for layer in (*manifest["layers"], manifest["config"])]
+        media = next((one for one in kinds if one.endswith(("zstd", "+encrypted", "tar+bz2"))), "")
+    except (KeyError, TypeError):
+        media = str(manifest.get("mediaType") or manifest.get("schemaVersion") or "?")
+    if media:
+        raise BuildFailed(
+            _("{base} is of a kind that cannot be built on: {media}", base=str(wanted), media=media),
+            where=str(wanted),
+            remedy=_("Name another base: base=… or EKIBEN_BASE_IMAGE."),
+        )
 
 
 def _none_for(wanted: Reference, platform: str) -> BuildFailed:
@@ -121,6 +143,8 @@ def fetch(client: Client, repository: str, digest: str, target: Path, tick: Tick
                 hashed.update(piece)
                 done += len(piece)
                 tick(done)
+        if getattr(body, "length", 0):
+            raise ConnectionError(f"{digest}: the registry broke off after {done} bytes")
 
     told = client.ask("GET", f"v2/{repository}/blobs/{digest}", repository=repository, into=save)
     if told.status != 200 or f"sha256:{hashed.hexdigest()}" != digest:

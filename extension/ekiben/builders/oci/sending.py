@@ -34,7 +34,7 @@ def send(
     Raises:
         BuildFailed: the registry cannot be reached, or refuses.
     """
-    client = Client(target.host)
+    client = Client(target.host, pushing=True)
     text = layout.manifest_text(folder)
     manifest = json.loads(text)
     below = source(base)

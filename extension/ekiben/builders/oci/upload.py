@@ -156,13 +156,17 @@ class _Upload:
 
     def finish(self) -> int:
         """Sends the bytes; after a break it asks how many there are."""
-        pauses = iter(PAUSES)
+        pauses, best = iter(PAUSES), self.done
         try:
             while True:
                 try:
                     self._send()
                     return self.sent()
                 except BROKEN as problem:
+                    if (
+                        self.done > best
+                    ):  # a long one may break many times, as a token that runs out breaks it
+                        pauses, best = iter(PAUSES), self.done
                     self._wait(pauses, problem)
                     if not self._known() and self.there():  # the answer to the last request was what broke
                         return self.sent()
