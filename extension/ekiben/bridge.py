@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from ekiben.candidates import Named, label_encoders, name_of, tables, targets, variables
+from ekiben.candidates import Named, guesses, label_encoders, name_of, tables, targets, variables
 from ekiben.canonical import canonical, rows_of
 from ekiben.errors import SampleMismatch
 from ekiben.proposals import Look, Tried, is_a_variable, pipelines_tried, suits, tables_tried
@@ -46,6 +46,8 @@ def check(model: Any, sample: Any, about: Description, namespace: Mapping[str, A
     if form not in ("table", "array", "texts"):
         return findings
     rows = sorted({int(k * len(data) / min(ROWS, len(data))) for k in range(min(ROWS, len(data)))})
+    truths = targets(known, sample, rows, about.classes)
+    guessed = not truths and about.classes is None
     look = Look(
         named,
         Named(name_of(sample, known, "X"), sample),
@@ -53,7 +55,8 @@ def check(model: Any, sample: Any, about: Description, namespace: Mapping[str, A
         rows,
         about,
         known,
-        targets(known, sample, rows, about.classes),
+        guesses(known, sample, rows) if guessed else truths,
+        guessed,
     )
     _check_order(look)
     trouble = _trouble(look)
@@ -172,8 +175,8 @@ def _suspicions(look: Look) -> tuple[Finding, ...]:
     """Names and widths fit: what do the answers and the records say?"""
     if isinstance(look.part, list):
         return ()
-    before = look.evidence(look.model.value, look.part, look.model.value, look.part, fair=False)
     tried = [*pipelines_tried(look, seen=True), *tables_tried(look)]
+    before = look.standing(tried)
     ranked = sorted(tried, key=Tried.rank, reverse=True)
     good = _GOOD_R2 if look.about.classes is None else _GOOD_ACCURACY
     for one in ranked:

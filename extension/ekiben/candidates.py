@@ -84,7 +84,8 @@ def targets(known: list[Named], sample: Any, rows: list[int], classes: tuple[Any
     """What the model was meant to answer for ``rows`` of the sample: arrays of as many entries.
 
     Variables that are named like one come first. Where there is none, a classifier's classes tell: any other
-    variable, or column beside the sample's own, that holds nothing else. Numbers tell nothing of the kind.
+    variable, or column beside the sample's own, that holds nothing else. Numbers tell nothing of the kind:
+    see ``guesses``.
     """
     found = _meant(
         (entry.value for entry in known if _NAMED.match(entry.name) or _bunch(entry)), sample, rows, classes
@@ -94,6 +95,16 @@ def targets(known: list[Named], sample: Any, rows: list[int], classes: tuple[Any
     return found
 
 
+def guesses(known: list[Named], sample: Any, rows: list[int]) -> list[Any]:
+    """Numbers of whatever name that a regression may have been meant to answer, as ``targets`` gives them.
+
+    They tell something only where answers fit one of them (``TELLS``): most are no target at all.
+    """
+    return _meant(_beside(known, sample), sample, rows, None, MOST)
+
+
+#: R² from which a guessed target is taken for one.
+TELLS = 0.5
 #: What people call a target.
 _NAMED = re.compile(r"(y|target|label|outcome|answer)", re.IGNORECASE)
 
@@ -102,12 +113,14 @@ def _bunch(entry: Named) -> bool:
     return isinstance(entry.value, dict) and "target" in entry.value and "sklearn.Bunch" in bases(entry.value)
 
 
-def _meant(values: Iterable[Any], sample: Any, rows: list[int], classes: tuple[Any, ...] | None) -> list[Any]:
+def _meant(
+    values: Iterable[Any], sample: Any, rows: list[int], classes: tuple[Any, ...] | None, most: int = 4
+) -> list[Any]:
     truths = (
         _truth(value["target"] if isinstance(value, dict) and "target" in value else value, sample, rows)
         for value in values
     )
-    return list(itertools.islice((one for one in truths if one is not None and _answers(one, classes)), 4))
+    return list(itertools.islice((one for one in truths if one is not None and _answers(one, classes)), most))
 
 
 def _beside(known: list[Named], sample: Any) -> Iterator[Any]:

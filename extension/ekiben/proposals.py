@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ekiben.candidates import Named, tables
+from ekiben.candidates import TELLS, Named, tables
 from ekiben.canonical import rows_of
 from ekiben.chains import Chain, chains
 from ekiben.evidence import likeness, score
@@ -30,12 +30,26 @@ class Look:
     about: Description
     known: list[Named]
     truths: list[Any]
+    guessed: bool = False  # the truths are whatever numbers the notebook holds
 
     def evidence(
         self, model: Any, data: Any, inner: Any, fed: Any, *, fair: bool = True
     ) -> tuple[float | None, float | None]:
         """How good the answers are, and how well what reaches ``inner`` fits its records."""
-        return score(model, data, self.truths, self.about.classes, fair=fair), likeness(inner, fed)
+        found = score(model, data, self.truths, self.about.classes, fair=fair)
+        if self.guessed and found is not None and found < TELLS:
+            found = None
+        return found, likeness(inner, fed)
+
+    def standing(self, tried: Iterable[Tried]) -> tuple[float | None, float | None]:
+        """The evidence for the sample as it is.
+
+        Once a proposal's answers fit one of the guessed truths, the sample's own that fit none count too.
+        """
+        before = self.evidence(self.model.value, self.part, self.model.value, self.part, fair=False)
+        if before[0] is None and self.guessed and any(one.score is not None for one in tried):
+            return score(self.model.value, self.part, self.truths, self.about.classes), before[1]
+        return before
 
     def names(self) -> dict[str, Any]:
         """The variables for a proposal's code."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any
 
-from ekiben.candidates import Named, name_of, targets, transformers, variables
+from ekiben.candidates import TELLS, Named, guesses, name_of, targets, transformers, variables
 from ekiben.canonical import bases, canonical, rows_of
 from ekiben.errors import SampleMismatch
 from ekiben.evidence import score
@@ -87,15 +87,19 @@ def check(
             told = _("The notebook trains {model} on what {name} makes of {sample}, not on {sample}.",
                      model=name, name=way.through, sample=given)  # fmt: skip
             raise _mismatch(told, given, way)
-    return _judged(call, part, ways, targets(known, data, rows, None), name, given) or _twins(
-        ways, arrays, rows, given
-    )
+    told = _judged(call, part, ways, targets(known, data, rows, None), name, given)
+    if told is None:
+        told = _judged(call, part, ways, guesses(known, data, rows), name, given, guessed=True)
+    return told or _twins(ways, arrays, rows, given)
 
 
 def _judged(
-    call: Call, part: Any, ways: list[Way], truths: list[Any], name: str, given: str
+    call: Call, part: Any, ways: list[Way], truths: list[Any], name: str, given: str, guessed: bool = False
 ) -> tuple[Finding, ...] | None:
-    """What the answers tell: nothing to tell, a warning, or None where they tell nothing."""
+    """What the answers tell: nothing to tell, a warning, or None where they tell nothing.
+
+    Of ``guessed`` truths those that no answers fit are passed over: most are no target at all.
+    """
     for truth in truths:
         before = _score(call, part, truth)
         if before is None:
@@ -103,6 +107,8 @@ def _judged(
         good = _GOOD_R2 if _classes(call, part, truth) is None else _GOOD_ACCURACY
         best = max(ways, key=lambda way: _score(way.call, part, truth) or -1.0)
         after = _score(best.call, part, truth)
+        if guessed and max(before, after or -1.0) < max(good, TELLS):
+            continue
         if after is None or after - before < _BETTER:
             return () if before >= good else None
         told = _(

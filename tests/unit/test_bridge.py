@@ -23,13 +23,13 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
 
 def findings(model: Any, sample: Any, /, **namespace: Any) -> tuple[Any, ...]:
@@ -173,6 +173,36 @@ def test_the_classes_tell_a_target_that_is_not_named_like_one(wine):
         assert findings(pipeline, X, pipeline=pipeline, X=X, scaler=scaler, **beside) == ()
     other = {"quality": named.sample(frac=1, random_state=0).to_numpy(), "ages": numpy.arange(len(X))}
     assert findings(clf, X, clf=clf, X=X, scaler=scaler, **other) == ()
+
+
+@pytest.mark.parametrize("kind", [LinearRegression, Ridge, SVR], ids=lambda kind: kind.__name__)
+def test_numbers_tell_a_target_that_is_not_named_like_one(kind):
+    random = numpy.random.default_rng(0)
+    X = pandas.DataFrame(
+        random.normal([40, 3000, 7], [12, 900, 2], (200, 3)), columns=["age", "rent", "rooms"]
+    )
+    price = (X["rent"] / 900 - X["age"] / 12 + random.normal(0, 0.2, 200)).rename("price")
+    scaler = StandardScaler().fit(X)
+    model = kind().fit(scaler.transform(X), price)
+    nothing = {
+        "order": numpy.arange(200),
+        "noise": random.normal(size=200).tolist(),
+    }  # numbers, and no target
+    for beside in ({"price": price}, {"price": price.to_numpy()}, {"df": X.assign(price=price)}):
+        known = {**nothing, "X": X, "scaler": scaler, **beside}
+        error = mismatch(model, X, model=model, **known)
+        assert "model was fitted on what scaler makes of X" in error.message and "R²" in error.message
+        pipeline, _ = joined(error, model=model, **known)
+        assert (pipeline.predict(X) == model.predict(scaler.transform(X))).all()
+        # Nothing is held against rows that are right, whether the target is there or not.
+        right = kind().fit(X, price)
+        assert findings(right, X, model=right, **known) == ()
+        assert findings(pipeline, X, model=pipeline, **known) == ()
+    # Numbers that no answers fit do not hide what else is suspicious.
+    twin = {"X": X, "scaler": scaler, "X_scaled": scaler.transform(X)}
+    if kind is not SVR:  # it keeps rows, which tell
+        (finding,) = findings(model, X, model=model, **nothing, **twin)
+        assert finding.level == "warning" and "nothing tells which" in finding.message
 
 
 def test_two_transformers_one_after_the_other(wine):

@@ -6,13 +6,14 @@ import os
 from typing import Any
 
 import numpy
+import pandas
 import pytest
 from ekiben.capture import load_adapter
 from ekiben.errors import SampleMismatch
 from ekiben.records import Finding
 from ekiben.registry import framework_of
 from ekiben.unrecorded import check
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -59,6 +60,25 @@ def test_answers_tell_that_a_scaler_was_forgotten(net: Any) -> None:
         looked(net, X, scaler=scaler, y=y)
     predict = runs(caught.value, model=net, scaler=scaler)
     assert ((predict(X)[:, 0] > 0) == y).mean() > 0.95
+
+
+def test_the_target_need_not_be_named_like_one(net: Any) -> None:
+    import torch
+
+    noise = RANDOM.normal(size=len(X))
+    frame = pandas.DataFrame(numpy.column_stack([X, y]), columns=["a", "b", "c", "bought"])
+    for beside in ({"noise": noise, "bought": y}, {"df": frame}):
+        with pytest.raises(SampleMismatch, match="answers better for what scaler makes of X"):
+            looked(net, frame[["a", "b", "c"]].to_numpy(), scaler=scaler, **beside)
+    learned = LinearRegression().fit(X_scaled, price := X_scaled @ [2.0, -1.0, 0.5] + 3)
+    layer = torch.nn.Linear(3, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.as_tensor(learned.coef_))
+        layer.bias.copy_(torch.as_tensor(learned.intercept_))
+    with pytest.raises(SampleMismatch, match="answers better for what scaler makes of X"):
+        looked(layer, X, scaler=scaler, noise=noise, price=price)
+    assert looked(layer, X_scaled, scaler=scaler, noise=noise, price=price, raw=X) == ()
+    assert looked(layer, X_scaled, scaler=scaler, noise=noise) == ()
 
 
 def test_the_right_sample_is_left_in_peace(net: Any) -> None:
