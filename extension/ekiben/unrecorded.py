@@ -87,10 +87,10 @@ def check(
             told = _("The notebook trains {model} on what {name} makes of {sample}, not on {sample}.",
                      model=name, name=way.through, sample=given)  # fmt: skip
             raise _mismatch(told, given, way)
-    told = _judged(call, part, ways, targets(known, data, rows, None), name, given)
-    if told is None:
-        told = _judged(call, part, ways, guesses(known, data, rows), name, given, guessed=True)
-    return told or _twins(ways, arrays, rows, given)
+    judged = _judged(call, part, ways, targets(known, data, rows, None), name, given)
+    if judged is None:
+        judged = _judged(call, part, ways, guesses(known, data, rows), name, given, guessed=True)
+    return judged or _twins(ways, arrays, rows, given)
 
 
 def _judged(
