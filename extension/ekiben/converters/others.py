@@ -1,4 +1,4 @@
-"""Bayes, neighbours, networks, clusters: models with a short formula of their own."""
+"""Bayes, networks, clusters: models with a short formula of their own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from ekiben.words import _
 
 SOFTMAX = {"op": "apply", "function": "softmax"}
 FLAT = {"op": "apply", "function": "flat"}
-#: Training rows times columns that a search by comparing with all of them is tried for.
-MOST_COMPARED = 2_000_000
 
 
 @probabilities("sklearn.GaussianNB")
@@ -82,66 +80,6 @@ def layers(lower: Lower, part: Any, source: Source) -> Steps:
             steps = [*steps, {"op": "apply", "function": part.activation}]
         steps = [*steps, {"op": "linear", "weights": lower.keep(weights), "bias": lower.keep(bias)}]
     return steps
-
-
-def nearest(lower: Lower, part: Any, source: Source, targets: Any) -> Steps:
-    """The mean of the nearest training rows' targets (rows × outputs), each row's distance to all of them."""
-    kind, power = part.effective_metric_, part.effective_metric_params_.get("p", 2)
-    if kind == "minkowski" and power in (1, 2):
-        kind = "euclidean" if power == 2 else "manhattan"
-    if kind not in ("euclidean", "manhattan") or part.weights not in ("uniform", "distance"):
-        raise NotConverted(_("{type} has no faster form yet.", type=f"{type(part).__name__} ({kind})"))
-    known = part._fit_X
-    if hasattr(known, "toarray") or known.size > MOST_COMPARED:
-        raise NotConverted(_("It compares with {n} rows, more than are tried.", n=known.shape[0]))
-    step = {
-        "op": "nearest",
-        "known": lower.keep(known.astype(float)),
-        "targets": lower.keep(targets),
-        "count": int(part.n_neighbors),
-        "metric": kind,
-        "by_distance": part.weights == "distance",
-    }
-    return [*lower.numbers(source), step]
-
-
-@answers("sklearn.LocalOutlierFactor")
-def lonely(lower: Lower, part: Any, source: Source) -> Steps:
-    """-1 where it is much less dense than around the nearest rows."""
-    import numpy
-
-    kind = part.effective_metric_
-    known = part._fit_X
-    if kind != "euclidean" or hasattr(known, "toarray") or known.size > MOST_COMPARED:
-        raise NotConverted(_("{type} has no faster form yet.", type=f"{type(part).__name__} ({kind})"))
-    step = {
-        "op": "lonely",
-        "known": lower.keep(known.astype(float)),
-        "reaches": lower.keep(part._distances_fit_X_[:, part.n_neighbors_ - 1]),
-        "dense": lower.keep(part._lrd),
-        "count": int(part.n_neighbors_),
-    }
-    shift = {"op": "affine", "plus": float(-part.offset_)}
-    found = {"op": "decide", "classes": lower.keep(numpy.array([-1, 1]))}
-    return [*lower.numbers(source), step, shift, found]
-
-
-@probabilities("sklearn.KNeighborsClassifier")
-def nearest_shares(lower: Lower, part: Any, source: Source) -> Steps:
-    """The share of each class among the nearest."""
-    import numpy
-
-    if part.outputs_2d_:
-        raise NotConverted(_("It has several outputs, each with classes of its own."))
-    return nearest(lower, part, source, numpy.eye(len(part.classes_))[part._y])
-
-
-@values("sklearn.KNeighborsRegressor")
-def nearest_values(lower: Lower, part: Any, source: Source) -> Steps:
-    """The mean of the nearest."""
-    targets = part._y.astype(float)
-    steps = nearest(lower, part, source, targets.reshape(len(targets), -1))
-    return [*steps, FLAT] if targets.ndim == 1 else steps
 
 
 @answers("sklearn.KMeans", "sklearn.MiniBatchKMeans", "sklearn.MeanShift", "sklearn.AffinityPropagation")

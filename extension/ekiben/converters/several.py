@@ -9,7 +9,8 @@ from ekiben.converters.committees import COLUMN, SECOND, chained
 from ekiben.converters.ensemble import Ensemble
 from ekiben.converters.forests import grow
 from ekiben.converters.lowering import Lower, class_of
-from ekiben.converters.others import layers, nearest
+from ekiben.converters.neighbours import nearest
+from ekiben.converters.others import layers
 from ekiben.converters.program import Source, Steps
 from ekiben.errors import NotConverted
 from ekiben.words import _

@@ -20,6 +20,7 @@ from . import (  # noqa: F401 - their steps register themselves
     formulas,
     imputing,
     kernels,
+    neighbours,
     numbers,
     oblivious,
     rows,
