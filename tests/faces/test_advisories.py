@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from ekiben import image
-from ekiben.image import advisories
+from ekiben.image import advisories, reach, system_advisories
+from ekiben.image.system_advisories import SystemWatch
+from ekiben.image_records import SystemPackage
 from ekiben.records import Audit, Image, Vulnerability
 from rig.osv import advisory, answering
 from test_image import in_container
@@ -16,6 +19,7 @@ from test_image import in_container
 if TYPE_CHECKING:
     from ekiben.box import Box
 
+GLIBC = SystemPackage("libc6", "2.36", "amd64", "debian", "12", source="glibc")
 REQUIREMENTS = "jinja2==3.1.6\nmarkupsafe==3.0.2\nlocal @ file:///somewhere/local.whl\n"
 FOUND = Vulnerability("jinja2", "3.1.6", "CVE-2026-0001", ("3.1.7",), ("TEST-2026-1",))
 
@@ -68,3 +72,39 @@ def test_it_stands_in_the_record_the_card_and_the_lists(built: Image, iris_box: 
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     (row,) = [line for line in listed.splitlines() if line.startswith(built.reference)]
     assert "2 known" in row
+
+
+def test_a_source_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()  # connections are taken, and nothing is ever said
+        monkeypatch.setenv("EKIBEN_ADVISORIES", f"http://127.0.0.1:{deaf.getsockname()[1]}/v1/query")
+        monkeypatch.setattr(reach, "FIRST", 0.2)
+        watch = advisories.Watch(REQUIREMENTS)
+        process = watch._process
+        told = watch.report(patience=3600)
+        assert process is not None and process.poll() is not None, "it was ended"
+        below = SystemWatch([GLIBC], system_advisories.reach()).report()
+    for audit in (told, below):
+        assert audit.checked == 0 and audit.unchecked
+        assert "in time" in audit.why or "timed out" in audit.why
+
+
+def test_one_that_knows_no_package_is_told_as_that_and_not_as_the_first_of_them() -> None:
+    def skipped(*names: str) -> Audit:
+        listed = [
+            {
+                "name": name,
+                "version": "1",
+                "skip_reason": f"Dependency not found on PyPI and could not be audited: {name} (1)",
+            }
+            for name in names
+        ]
+        return advisories.Watch("")._read([*listed, *known])
+
+    known: list[dict[str, object]] = []
+    assert "knows none of the packages" in skipped("a2wsgi", "anyio").why
+    known.append({"name": "six", "version": "1", "vulns": []})
+    one = skipped("a2wsgi")
+    assert (one.checked, one.unchecked) == (1, ("a2wsgi",))
+    assert one.why == "Dependency not found on PyPI and could not be audited"

@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from ekiben import paths
+from ekiben.image.reach import Reach
 from ekiben.records import Audit, Vulnerability
 from ekiben.words import _
 
 #: Seconds that the report may take once everything else is done.
 PATIENCE = 20.0
 _SOCKET = 8
+#: Whose advisories pip-audit reads where no other source is named.
+_PYPI = "https://pypi.org/"
+#: The package that pip-audit adds to its reason.
+_SUBJECT = re.compile(r"(?::? [\w.-]+ \([^()]*\))$")
 #: Vulnerabilities that are named in one sentence.
 _SHOWN = 5
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)")
@@ -38,6 +43,7 @@ class Watch:
         self.others = tuple(line for line in wanted if not _PIN.match(line))
         self.why = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._reach: Reach | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         source = os.environ.get("EKIBEN_ADVISORIES", "")
         if source == "off":
@@ -48,6 +54,7 @@ class Watch:
             self._begin(source)
 
     def _begin(self, source: str) -> None:
+        self._reach = Reach(source or _PYPI)
         self._folder = tempfile.TemporaryDirectory(prefix="ekiben-audit-")
         wanted = Path(self._folder.name) / "requirements.txt"
         wanted.write_text("\n".join(self.pins), encoding="utf-8")
@@ -69,9 +76,13 @@ class Watch:
             )
 
     def report(self, patience: float = PATIENCE) -> Audit:
-        """What was found; waits no longer than ``patience`` seconds."""
-        if self._process is None or self._folder is None:
+        """What was found; waits no longer than ``patience`` seconds, and not for a source out of reach."""
+        if self._process is None or self._folder is None or self._reach is None:
             return Audit(unchecked=(*self.pins, *self.others), why=self.why)
+        why = self._reach.why_not()
+        if why:
+            self.end()
+            return self._not(why)
         folder = Path(self._folder.name)
         try:
             self._process.wait(patience)
@@ -103,7 +114,7 @@ class Watch:
             checked=len(listed) - len(skipped),
             unchecked=(*(one["name"] for one in skipped), *self.others),
             vulnerabilities=found,
-            why=skipped[0]["skip_reason"][:300] if skipped else "",
+            why=_reason(skipped, len(listed)),
         )
 
     def _not(self, why: str) -> Audit:
@@ -116,6 +127,15 @@ class Watch:
             self._process.wait()
         if self._folder is not None:
             self._folder.cleanup()
+
+
+def _reason(skipped: list[dict[str, Any]], all_of_them: int) -> str:
+    """Why packages were not checked: pip-audit names one package where the source knew none at all."""
+    if not skipped:
+        return ""
+    if len(skipped) == all_of_them > 1:
+        return _("the source of advisories knows none of the packages: EKIBEN_ADVISORIES names another")
+    return _SUBJECT.sub("", skipped[0]["skip_reason"])[:300]
 
 
 def beside(audit: Audit, system: Audit) -> Audit:

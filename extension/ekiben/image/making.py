@@ -15,7 +15,7 @@ from ekiben.image.abilities import Attaching, Stocked, Watched, Weighing
 from ekiben.image.choosing import choose, permit
 from ekiben.image.names import check_reference, default_base, unproven
 from ekiben.image.proving import prove
-from ekiben.image.system_advisories import SystemWatch
+from ekiben.image.system_advisories import SystemWatch, reach
 from ekiben.image.telling import Told
 from ekiben.image_records import SystemPackage
 from ekiben.protocols import Builder, Progress
@@ -84,7 +84,7 @@ def build(
             heard(proof)
     watched = builder if isinstance(builder, Watched) else None
     candidate = f"ekiben-candidate:{secrets.token_hex(6)}" if watched else reference
-    watch = advisories.Watch(project.files.get("requirements.txt", ""))
+    watch, asked = advisories.Watch(project.files.get("requirements.txt", "")), reach()
     try:
         made = builder.build(project, candidate, base or default_base(model), Told(tell, layer))
     except BaseException:
@@ -92,7 +92,7 @@ def build(
         raise
     try:
         system = builder.system(made) if isinstance(builder, Stocked) else ()
-        below = SystemWatch(system)
+        below = SystemWatch(system, asked)
         tell(steps - 1 - push, steps - 2 - push, _("Starting the image"))
         replay, modules = prove(
             builder, made, model, lambda message: tell(steps - push, steps - 2 - push, message)

@@ -23,6 +23,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from ekiben.image.reach import Reach
 from ekiben.image_records import SystemPackage
 from ekiben.records import Audit, Vulnerability
 from ekiben.words import _
@@ -37,11 +38,17 @@ _CVE = re.compile(r"CVE-\d{4}-\d+")
 Asked = tuple[str, str, str]
 
 
+def reach() -> Reach | None:
+    """Whether the source is there, asked from now on; None where it is not to be asked."""
+    source = os.environ.get("EKIBEN_ADVISORIES", "") or _OSV
+    return None if source == "off" else Reach(source)
+
+
 class SystemWatch:
     """The report on the packages of a distribution, begun at once and collected at the end of the build."""
 
-    def __init__(self, system: Collection[SystemPackage]) -> None:
-        self._system = tuple(system)
+    def __init__(self, system: Collection[SystemPackage], reach: Reach | None = None) -> None:
+        self._system, self._reach = tuple(system), reach
         self._subjects = {one: asked for one in self._system if (asked := _subject(one))}
         self._answer: Audit | None = None
         self._until = time.monotonic() + PATIENCE
@@ -54,13 +61,16 @@ class SystemWatch:
             self._thread.start()
 
     def report(self) -> Audit:
-        """What was found; waits no longer than ``PATIENCE`` seconds after it began."""
+        """What was found; waits no longer than ``PATIENCE`` seconds after it began, and not where out of ``reach``."""
         if not self._system:
             return Audit()
         if self._source == "off":
             return self._not(_("switched off by EKIBEN_ADVISORIES"))
         if self._thread is None:
             return self._not(_("OSV has no advisories of this distribution"))
+        why = self._reach.why_not() if self._reach else ""
+        if why:
+            return self._not(why)
         self._thread.join(max(self._until - time.monotonic(), 0) + 0.5)
         return self._answer or self._not(_("the source of advisories did not answer in time"))
 
