@@ -53,6 +53,8 @@ class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     opening: bytes | None = b""
     #: Who looks after all connections (``crowd.py``), where somebody does.
     crowd: Any = None
+    #: Who stays awake for the next request (``polling.py``), where somebody does.
+    polling: Any = None
     #: When it last became idle, by the event loop's clock.
     since = 0.0
 
@@ -67,6 +69,8 @@ class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         """It is idle again, or answers the next of its requests."""
         super().on_response_complete()
         self.since = self.loop.time()
+        if self.polling is not None and self.waiting:
+            self.polling.answered(self)
 
     @property
     def waiting(self) -> bool:
@@ -96,6 +100,8 @@ class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def data_received(self, data: bytes) -> None:
         """The first bytes decide."""
+        if self.polling is not None:
+            self.polling.came(self)
         if self.opening is not None:
             data = self.opening + data
             if PREFACE.startswith(data[: len(PREFACE)]):
@@ -256,6 +262,8 @@ class Http2(asyncio.Protocol):
         if self.ending.is_set() or self.parted is not None:
             self.machine.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
+        if self.door.polling is not None:
+            self.door.polling.came(self)
         stream = self.streams[event.stream_id] = Stream(self, event.stream_id)
         stream.task = self.loop.create_task(stream.run(self._scope(event.headers)))
         self.state.tasks.add(stream.task)
@@ -291,8 +299,11 @@ class Http2(asyncio.Protocol):
         self.streams.pop(identity, None)
         self.since = self.loop.time()
         self.state.total_requests += 1
-        if self.ending.is_set() and not self.streams:
-            self._close()
+        if not self.streams:
+            if self.ending.is_set():
+                self._close()
+            elif self.door.polling is not None:
+                self.door.polling.answered(self)
 
     def taken(self, identity: int, size: int) -> None:
         """Somebody has read ``size`` bytes of a request: the peer may send as many again."""

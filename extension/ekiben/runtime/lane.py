@@ -115,6 +115,8 @@ class Lane(Door):
                 data = bytes(self.held + data)
                 self.missing = 0
                 self.held.clear()
+            if self.polling is not None:
+                self.polling.came(self)
             if not self._take(data):
                 self._leave(data)
 
@@ -305,8 +307,11 @@ class Lane(Door):
         self.server_state.total_requests += 1
         if self.ending:
             transport.close()
-        elif self.timeout_keep_alive_task is None:
+            return
+        if self.timeout_keep_alive_task is None:
             self._arm(self.timeout_keep_alive)
+        if self.polling is not None and not self.held:
+            self.polling.answered(self)
 
     def _defaults(self) -> bytes:
         """The headers of every answer, which uvicorn makes anew each second."""
@@ -318,11 +323,11 @@ class Lane(Door):
         return told
 
 
-def lane(gate: Any, crowd: Any = None) -> type[Door]:
+def lane(gate: Any, crowd: Any = None, polling: Any = None) -> type[Door]:
     """The protocol for connections to ``gate``: with the lane where nothing stands before the engine.
 
-    ``crowd`` looks after them.
+    ``crowd`` looks after them, and ``polling`` stays awake for their next requests.
     """
     if gate.edited or gate.settings.guard or gate.settings.tracing:
-        return type("GateDoor", (Door,), {"crowd": crowd})
-    return type("GateLane", (Lane,), {"gate": gate, "heads": {}, "crowd": crowd})
+        return type("GateDoor", (Door,), {"crowd": crowd, "polling": polling})
+    return type("GateLane", (Lane,), {"gate": gate, "heads": {}, "crowd": crowd, "polling": polling})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .crowd import Crowd
     from .drift import Drift
+    from .polling import Polling
     from .problems import Problem
     from .recorder import Recorder
 
@@ -80,6 +81,7 @@ class Metrics:
         self.drift: Drift | None = None
         self.recorder: Recorder | None = None
         self.crowd: Crowd | None = None
+        self.polling: Polling | None = None
         self.others: bytes = b"[]"
 
     def answered(self, protocol: str, status: int, seconds: float) -> None:
@@ -111,6 +113,7 @@ class Metrics:
             "recorded": self.recorder.written if self.recorder else 0,
             "unrecorded": self.recorder.dropped if self.recorder else 0,
             "broken": {f"{code} {field}": n for (field, code), n in self.broken.copy().items()},
+            "polling": self.polling.seconds if self.polling else 0.0,
             "closed": dict(self.crowd.closed) if self.crowd else {},
             "now": {
                 "connections": len(self.crowd.connections) if self.crowd else 0,

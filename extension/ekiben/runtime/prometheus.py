@@ -57,6 +57,7 @@ class _Collector:
             ("ekiben_rejected", "Requests refused because the queue was full.", "shed"),
             ("ekiben_recorded_rows", "Rows written to the record.", "recorded"),
             ("ekiben_unrecorded_rows", "Rows that the record had to leave out.", "unrecorded"),
+            ("ekiben_polling_seconds", "Processor time spent awake for the next request.", "polling"),
             ("ekiben_invalid", "Requests whose rows break the contract.", "invalid"),
         ):
             yield CounterMetricFamily(name, text, value=found[key])

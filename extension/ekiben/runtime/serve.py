@@ -86,10 +86,12 @@ def run(target: str, sock: socket.socket, settings: Settings, ready: Callable[[A
     from .crowd import Crowd
     from .journal import logging_config
     from .lane import lane
+    from .polling import polling
     from .tracing import traced
 
     gate = application(target, settings)
     crowd = Crowd(settings)
+    awake = polling(settings.poll, settings.workers)
     app = traced(gate, gate.name, settings.tracing) if settings.tracing else gate
 
     class Server(uvicorn.Server):
@@ -98,12 +100,13 @@ def run(target: str, sock: socket.socket, settings: Settings, ready: Callable[[A
             if self.started:
                 _settle()
                 gate.engine.metrics.crowd = crowd
+                gate.engine.metrics.polling = awake
                 crowd.open(self.server_state.connections)
                 ready(gate)
 
     config = uvicorn.Config(
         app,
-        http=lane(gate, crowd),
+        http=lane(gate, crowd, awake),
         proxy_headers=False,
         log_level="info",
         access_log=False,

@@ -19,7 +19,7 @@ class Settings:
     ``workers`` processes answer; ``drain`` seconds are given to what is in flight at a stop. ``log`` is its
     form (``journal.py``), with bodies where ``payloads`` is set; ``tracing`` the exporter of ``tracing.py``;
     ``guard`` lets requests in. ``head`` seconds are given to the head of a request, ``keep`` to a connection
-    without one, and there are ``connections`` at most.
+    without one, and there are ``connections`` at most. ``poll`` lets ``polling.py`` stay awake.
     """
 
     body_bytes: int = 8 * 1024 * 1024
@@ -33,6 +33,7 @@ class Settings:
     head: float = 10.0
     keep: float = 5.0
     connections: int = 4096
+    poll: bool = True
 
     @staticmethod
     def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -45,7 +46,8 @@ class Settings:
         ``text``, ``json`` or ``quiet``, ``EKIBEN_LOG_PAYLOADS=1`` logs bodies too. ``EKIBEN_TRACING``:
         see ``tracing.py``; ``EKIBEN_API_KEY``, ``EKIBEN_API_KEY_FILE``, ``EKIBEN_CORS_ORIGINS``:
         ``guard.py``; ``EKIBEN_RECORD``: ``recorder.py``. ``EKIBEN_HEAD_SECONDS`` (10),
-        ``EKIBEN_KEEP_SECONDS`` (5), ``EKIBEN_CONNECTIONS`` (4096 a process): ``crowd.py``.
+        ``EKIBEN_KEEP_SECONDS`` (5), ``EKIBEN_CONNECTIONS`` (4096 a process): ``crowd.py``. ``EKIBEN_POLL=0``:
+        no ``polling.py``.
 
         Raises:
             ValueError: one of them is not a number above 0, or not one of the words.
@@ -82,6 +84,7 @@ class Settings:
             head=number("EKIBEN_HEAD_SECONDS", 10),
             keep=number("EKIBEN_KEEP_SECONDS", 5),
             connections=math.ceil(number("EKIBEN_CONNECTIONS", 4096)),
+            poll=found.get("EKIBEN_POLL", "").strip() != "0",
         )
 
 
