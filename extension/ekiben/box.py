@@ -273,7 +273,14 @@ class Box:
             image = build_job(
                 self.model.tag,
                 reference,
-                Options(engine=engine, base=base, fresh=fresh, push=push, native=native),
+                Options(
+                    engine=engine,
+                    base=base,
+                    fresh=fresh,
+                    push=push,
+                    native=native,
+                    project=self.project.folder,
+                ),
                 show=status.show_job,
             )
         if image.environment:
@@ -293,7 +300,8 @@ class Box:
             BuildFailed: the base image cannot be had.
             EngineMissing: its registry is out of reach.
         """
-        return predict_size(self.project if native else written(self.model, False), self.model, base)
+        project = self.project if native else written(self.model, False, self.project.folder)
+        return predict_size(project, self.model, base)
 
     def verify(self, *, fresh: bool = False, image: bool = True) -> Proof:
         """Replays the golden examples at every station that is there: kernel, clean process, HTTP, image.
@@ -309,8 +317,8 @@ class Box:
         self.replay_process()
         if fresh:
             self.replay_fresh()
-        if self.server is not None and self.server.record.state == "ready":
-            self.replays["http"] = self.server.replay()
+        if served := self._served():
+            self.replays["http"] = served.replay()
         with Status() as status:
             if image and (again := prove_again(self.model, status.say)):
                 self.replays["image"] = again

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import ekiben
@@ -13,6 +15,7 @@ import numpy
 import pytest
 from ekiben.capture import capture, load_model, models
 from ekiben.errors import EkibenError, InvalidName, NotFound, ReplayMismatch, UnsupportedModel
+from ekiben.image import job as image_job
 from ekiben.project import render, templates_folder, write
 from models import applicants, diabetes, iris
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -150,6 +153,53 @@ def test_writing_never_overwrites_a_strangers_folder(captured, tmp_path):
     assert os.listdir(tmp_path) == ["thesis.txt"]
     written = write(render(captured[0]), tmp_path / "service")
     assert write(render(captured[0]), tmp_path / "service") == written
+
+
+def test_an_edited_service_stays_edited_whoever_opens_the_box_and_whatever_is_built(captured):
+    model = captured[0]
+    file = Path(ekiben.open_box(model.tag).project.folder) / "service.py"
+    as_made = file.read_text(encoding="utf-8")
+    mine = as_made + "\n# mine\n"
+    file.write_text(mine, encoding="utf-8")
+    try:
+        box = ekiben.open_box(model.tag)
+        assert file.read_text(encoding="utf-8") == box.project.files["service.py"] == mine
+        assert (file.parent / "runtime" / "as_made.py").read_text(encoding="utf-8") == as_made
+        assert image_job.written(model, True).files["service.py"] == mine
+        later = replace(model, version="later")
+        renewed = write(render(later), file.parent)
+        assert renewed.files["service.py"] == mine.replace(model.tag, later.tag) != mine
+        # The folder is another model's now: this one's image is made of its usual place.
+        other = replace(model, name="other")
+        with pytest.raises(EkibenError, match="was edited"):
+            write(render(other), file.parent)
+        assert model.tag not in file.read_text(encoding="utf-8")
+    finally:
+        shutil.rmtree(file.parent)
+    assert write(render(model)).files["service.py"] == as_made
+
+
+def test_an_image_is_made_of_the_folder_where_the_service_was_edited(captured, tmp_path):
+    model = captured[0]
+    folder = Path(write(render(model), tmp_path / "mine").folder)
+    with (folder / "service.py").open("a", encoding="utf-8") as file:
+        file.write("\n# mine\n")
+    made = image_job.written(model, True, folder)
+    assert made.folder == str(folder) and made.files["service.py"].endswith("# mine\n")
+    if model.compiled.active:
+        lean = image_job.written(model, False, folder)
+        assert Path(lean.folder, "service.py").read_text(encoding="utf-8").endswith("# mine\n")
+        without = image_job.written(model, False)
+        assert "# mine" not in Path(without.folder, "service.py").read_text(encoding="utf-8")
+    write(render(replace(model, version="later")), folder)
+    assert image_job.written(model, True, folder).folder != str(folder)
+
+
+def test_a_folder_with_another_ones_contract_is_not_ours(captured, tmp_path):
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "contract.json").write_text("whereas the parties")
+    with pytest.raises(EkibenError, match="not empty"):
+        write(render(captured[0]), tmp_path)
 
 
 @pytest.mark.slow

@@ -247,6 +247,13 @@ def test_a_log_that_another_process_removes_meanwhile_is_no_trouble(tmp_path):
 
 
 @pytest.mark.slow
+def test_what_was_stopped_elsewhere_is_no_station_that_could_fail(box):
+    started = box.serve()
+    service.find(started.record.id).stop()
+    assert {replay.station for replay in box.verify(image=False)} >= {"kernel", "process"}
+
+
+@pytest.mark.slow
 def test_two_services_of_one_model_do_not_disturb_each_other(box, server):
     with box.serve() as other:
         assert other.url != server.url

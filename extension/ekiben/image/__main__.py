@@ -1,5 +1,7 @@
 """``python -m ekiben.image MODEL REFERENCE [--engine NAME] [--base IMAGE] [--fresh] [--push] [--compiled-only]``: a job.
 
+``--project FOLDER`` is where the model's project lies, if not in its usual place.
+
 Instead of a model a notebook: ``train.ipynb REFERENCE [-p NAME VALUE]… [--box NAME]``.
 """
 
@@ -25,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--compiled-only", dest="native", action="store_false")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[])
     parser.add_argument("--box", default="")
+    parser.add_argument("--project", default="")
     given = parser.parse_args(arguments)
     chosen = {**vars(given), "parameters": dict(given.parameter)}
     options = Options(**{each.name: chosen[each.name] for each in fields(Options)})

@@ -94,13 +94,27 @@ def foresee(tag: str, options: Options, running: training.Tell) -> SizeEstimate:
         EkibenError: what ``training.train`` and ``predict_size`` raise.
     """
     model = load_model(_model_of(tag, options, running))
-    return predict_size(written(model, options.native), model, options.base)
+    return predict_size(written(model, options.native, options.project), model, options.base)
 
 
-def written(model: Model, native: bool) -> Project:
-    """The project of ``model`` on the disk; without what only the native object needs it has a folder of its own."""
-    folder = None if native else projects.home(model.tag + ".compiled")
-    return projects.write(projects.render(model, native=native), folder)
+def written(model: Model, native: bool, folder: str | Path = "") -> Project:
+    """The project of ``model`` on the disk: in ``folder`` where that holds it, else in its usual place.
+
+    Without what only the native object needs it has a folder of its own; a ``service.py`` that was edited
+    in the other comes along.
+    """
+    project = projects.render(model, native=native)
+    here = bool(folder) and projects.made_for(Path(folder)) == model.tag
+    whole = Path(folder) if here else projects.home(model.tag)
+    if native:
+        return projects.write(project, whole)
+    made = projects.write(project, projects.home(model.tag + ".compiled"))
+    edited = projects.with_edits(project, whole).files["service.py"]
+    if edited != made.files["service.py"]:
+        file = Path(made.folder) / "service.py"
+        file.write_text(edited, encoding="utf-8", newline="\n")
+        made = replace(made, files={**made.files, "service.py": edited})
+    return made
 
 
 def _model_of(tag: str, options: Options, running: training.Tell) -> str:
@@ -170,7 +184,7 @@ def _build_events(tag: str, reference: str, options: Options) -> Image:
     if cells:
         jobs.emit("model", model=model.tag)
     return build(
-        written(model, options.native),
+        written(model, options.native, options.project),
         model,
         reference,
         engine=options.engine,

@@ -12,7 +12,8 @@ class Options:
 
     ``fresh`` replays first in a fresh environment, ``push`` sends the proven image to the registry in its name,
     ``native=False`` leaves out what only the native object needs. ``parameters`` and ``box`` are for a notebook:
-    what it is run with, and which of its models is meant.
+    what it is run with, and which of its models is meant. ``project`` is the folder of the model's project where
+    it has not the usual place.
     """
 
     engine: str | None = None
@@ -22,10 +23,16 @@ class Options:
     parameters: Mapping[str, str] = field(default_factory=dict)
     box: str = ""
     native: bool = True
+    project: str = ""
 
     def argv(self) -> list[str]:
         """As ``python -m ekiben.image`` takes them."""
-        told = [("--engine", self.engine), ("--base", self.base), ("--box", self.box)]
+        told = [
+            ("--engine", self.engine),
+            ("--base", self.base),
+            ("--box", self.box),
+            ("--project", self.project),
+        ]
         flags = [("--fresh", self.fresh), ("--push", self.push), ("--compiled-only", not self.native)]
         return [
             *(part for name, value in told if value for part in (name, value)),
