@@ -34,10 +34,10 @@ class Listing:
         if not self.rows:
             return self.empty
         lines = [self.columns, *self.rows]
-        widths = [max(_width(line[k]) for line in lines) for k in range(len(self.columns))]
+        widths = [max(width_of(line[k]) for line in lines) for k in range(len(self.columns))]
         return "\n".join(
             "  ".join(
-                cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
+                cell + " " * (width - width_of(cell)) for cell, width in zip(line, widths, strict=True)
             ).rstrip()
             for line in lines
         )
@@ -181,10 +181,10 @@ class Findings(Listing):
 
     def text(self) -> str:
         """``warning  what was found``, then ``→ the remedy``."""
-        width = max(_width(row[0]) for row in self.rows)
+        width = max(width_of(row[0]) for row in self.rows)
         lines = []
         for level, message, remedy in self.rows:
-            lines.append(level + " " * (width + 2 - _width(level)) + message)
+            lines.append(level + " " * (width + 2 - width_of(level)) + message)
             if remedy:
                 lines.append(" " * (width + 2) + f"→ {remedy}")
         return "\n".join(lines)
@@ -254,12 +254,13 @@ def _named(image: Image) -> str:
 def cut(text: str, places: int) -> str:
     """``text`` in at most ``places`` places of a terminal."""
     kept = text
-    while _width(kept) > places:
+    while width_of(kept) > places:
         kept = kept[:-1]
     return kept
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
+    """The places that a text takes in a terminal; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

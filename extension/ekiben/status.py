@@ -6,10 +6,12 @@ the output is a file, nothing is printed.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from html import escape
 from typing import Any
 
+from ekiben.listings import cut, width_of
 from ekiben.records import Job
 
 STYLE = "opacity:.75;font-size:var(--jp-ui-font-size1,13px)"
@@ -53,8 +55,11 @@ class Status:
         elif self._handle is not None:
             self._handle.update(bundle, raw=True)
         elif sys.stderr.isatty():
-            print("\r" + text.ljust(self._width), end="", file=sys.stderr, flush=True)
-            self._width = max(self._width, len(text))
+            # A line that wraps could not be written over.
+            shown = cut(text, shutil.get_terminal_size().columns - 1)
+            width = width_of(shown)
+            print("\r" + shown + " " * (self._width - width), end="", file=sys.stderr, flush=True)
+            self._width = max(self._width, width)
 
 
 def _notebook_display() -> Any:

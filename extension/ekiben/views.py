@@ -202,7 +202,7 @@ def prediction_html(prediction: Prediction) -> str:
     shares = outputs.get("probabilities")
     columns = ("", _("prediction"), *(classes if shares else ()))
     rows = [
-        (str(index), str(answer), *((f"{share:.3f}" for share in shares[index]) if shares else ()))
+        (str(index), str(answer), *(map(_share, shares[index]) if shares else ()))
         for index, answer in enumerate(answers[:SHOWN])
     ]
     more = (
@@ -214,6 +214,13 @@ def prediction_html(prediction: Prediction) -> str:
         f"<p>⚠ {escape(entry.path)}: {escape(entry.message)}</p>" for entry in prediction.warnings[:SHOWN]
     )
     return f"{table(columns, rows)}{more}{notes}<p {QUIET}>{prediction.milliseconds:.1f} ms</p>"
+
+
+def _share(value: Any) -> str:
+    """A probability; there may be none, or those of several outputs."""
+    if isinstance(value, list):
+        return ", ".join(map(_share, value))
+    return f"{value:.3f}" if isinstance(value, (int, float)) else "–"
 
 
 def server_html(server: Server) -> str:
