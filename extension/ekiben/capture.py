@@ -364,8 +364,10 @@ def _record(
 ) -> Model:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
+    for file in files:  # piece by piece: a model may be larger than what is left of the memory
+        with file.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
     findings: tuple[Finding, ...] = (*fit, *saved.findings, *carried.findings, *needs.findings)
     return Model(
         name=tag.name,

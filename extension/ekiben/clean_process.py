@@ -25,7 +25,7 @@ def replay(model: Model, folder: str) -> tuple[Replay, dict[str, Any]]:
         ServiceFailed: the process ended otherwise.
     """
     command = [sys.executable, "-m", "runtime.replay", model.folder]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     try:
         return replay_told("process", done.returncode, done.stdout.splitlines(), model.contract.tolerance)
     except ReplayMismatch as error:  # it passed in the kernel

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +31,7 @@ PATHS = [
     ("GET", "services/x/log"),
     ("POST", "services/x/predict"),
     ("GET", "services/x/contract"),
+    ("GET", "services/x/watch"),
     ("GET", "jobs"),
     ("DELETE", "jobs/abcd"),
     ("GET", "jobs/abcd/log"),
@@ -189,6 +191,19 @@ async def test_what_is_not_there(jp_fetch: Fetch) -> None:
         jp_fetch, "ekiben", "jobs", "abcd", "log", headers={"Accept-Language": "zh-CN"}
     )
     assert code == 404 and not chinese["error"].isascii()
+
+
+async def test_a_service_without_an_address_yet_is_told_as_starting(jp_fetch: Fetch) -> None:
+    now = datetime.now(timezone.utc).isoformat()
+    record = Server("early-1", "early:1", "", 0, 0.0, "", "starting", "", now)
+    file = paths.runtime_dir() / "ekiben-service-early-1.json"
+    paths.write_atomic(file, json.dumps(record.to_json()))
+    try:
+        for asked in ("watch", "contract"):
+            code, told = await refused(jp_fetch, "ekiben", "services", "early-1", asked)
+            assert code == 502 and "still starting" in told["error"] and told["remedy"]
+    finally:
+        file.unlink()
 
 
 @pytest.mark.slow

@@ -20,8 +20,10 @@ async def ask(url: str, path: str, body: bytes | None = None) -> tuple[int, byte
     """The status and JSON body that the service at ``url`` answers; POST when there is a ``body``.
 
     Raises:
-        ServiceFailed: it does not answer within 30 seconds, or not with JSON.
+        ServiceFailed: it has no address yet, does not answer within 30 seconds, or not with JSON.
     """
+    if not url:
+        raise ServiceFailed(_("The service is still starting."), remedy=_("Wait a moment, and ask again."))
     request = HTTPRequest(
         url.rstrip("/") + path,
         method="GET" if body is None else "POST",
