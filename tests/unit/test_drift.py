@@ -8,7 +8,7 @@ from bisect import bisect_right
 import numpy
 import pytest
 from ekiben.runtime.columns import Columns
-from ekiben.runtime.drift import MOST, Drift
+from ekiben.runtime.drift import MOST, TOGETHER, Block, Drift
 from test_decode import contract, field
 
 AGE = field("age", "number", "float64", minimum=0.0, maximum=16.0, counts=list(range(1, 17)))
@@ -25,9 +25,8 @@ def rows(count: int) -> list[tuple[object, object]]:
 def test_a_column_is_counted_as_its_values_one_by_one(known: bool) -> None:
     # Where the sample was too large to be counted whole, its gaps are not known.
     drift = Drift({**contract("table", AGE, TOWN), "sample_rows": 200 if known else 10**9})
-    age, _town = drift.fields
-    assert age.bins is not None
-    sent = rows(400)
+    assert isinstance(drift.blocks[0], Block)
+    sent = rows(MOST)
     drift.offer(sent)
     drift.turn()
     columns = list(zip(*sent, strict=True))
@@ -39,6 +38,32 @@ def test_a_column_is_counted_as_its_values_one_by_one(known: bool) -> None:
             elif known:
                 expected[-1] += 1
         assert entry.seen == expected and sum(expected) > 100
+
+
+def test_many_fields_are_counted_in_blocks_of_their_own_bins() -> None:
+    """Each block has fields of few bins and of many, and all are as one by one."""
+    chosen = random.Random(3)
+    fields = [
+        field(
+            f"x{n}",
+            "number",
+            "float32",
+            minimum=-1.0,
+            maximum=n + 0.1,
+            counts=[chosen.choice([0, 0, 9])] * n + [1],
+        )
+        for n in range(1, TOGETHER + 4)
+    ]
+    drift, alone = (Drift({**contract("array", *fields), "sample_rows": 10**9}) for _n in range(2))
+    sent = [
+        tuple(chosen.choice([None, *map(float, range(-2, 22))]) for _field in fields) for _row in range(MOST)
+    ]
+    drift.offer(sent)
+    drift.turn()
+    for entry, values in zip(alone.fields, zip(*sent, strict=True), strict=True):
+        entry.count(values)
+    assert len(drift.blocks) == 2
+    assert drift.figures() == alone.figures()
 
 
 def test_rows_and_columns_are_sampled_alike() -> None:

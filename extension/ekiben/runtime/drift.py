@@ -22,7 +22,9 @@ from typing import Any
 from .columns import Columns, joined, plainly
 from .values import span
 
-MOST = 500
+MOST = 200
+#: Fields of numbers that are counted in one pass; a request may go first after each.
+TOGETHER = 16
 MEMORY = 20_000
 #: Rows without which an index says nothing: by chance alone it is about (bins - 1) / rows.
 LEAST = 200
@@ -39,54 +41,75 @@ class Watched:
         self.name = str(field["name"])
         self.gaps_known = not math.isnan(gaps)
         gaps = gaps if self.gaps_known else 0.0
+        #: The least value of each bin from the second on; None where values are looked up.
+        self.edges: list[float] | None = None
         if field["categories"] is not None:
             known = {value: at for at, value in enumerate(field["categories"])}
             self.expected = [*map(float, field["counts"]), 0.0, gaps]
             self.bin: Callable[[Any], int] = lambda value: known.get(value, len(known))
-            self.bins = None
         else:
             edges, counts = _joined(float(field["minimum"]), float(field["maximum"]), field["counts"])
-            highest = float(span(field)[1])
+            # The last bin begins after what rounds to the sample's greatest.
+            self.edges = edges = [*edges, math.nextafter(span(field)[1], math.inf)]
             self.expected = [0.0, *counts, 0.0, gaps]
-            above = len(counts) + 1
-            self.bin = lambda value: above if value > highest else bisect_right(edges, value)
-            self.bins = _at_once(edges, highest, above)
+            self.bin = lambda value: bisect_right(edges, value)
         self.seen = [0.0] * len(self.expected)
 
-    def count(self, values: Any) -> None:
+    def count(self, values: Sequence[Any]) -> None:
         """Takes values in; a gap is the last bin."""
-        seen = self.seen
-        if self.bins is not None:
-            *counts, gaps = self.bins(values)
-            for place, count in enumerate(counts):
-                seen[place] += count
-            seen[-1] += gaps if self.gaps_known else 0
-        else:
-            for value, count in Counter(values).items():
-                if value is not None and value == value:
-                    seen[self.bin(value)] += count
-                elif self.gaps_known:
-                    seen[-1] += count
-        if sum(seen) > MEMORY:
-            self.seen = [count / 2 for count in seen]
+        counts = [0] * len(self.seen)
+        for value, count in Counter(values).items():
+            gap = value is None or value != value
+            counts[-1 if gap else self.bin(value)] += count
+        self.add(counts)
+
+    def add(self, counts: Sequence[int]) -> None:
+        """Takes in how many values fell into each bin, and halves all where they are many."""
+        seen = [one + other for one, other in zip(self.seen, counts, strict=True)]
+        if not self.gaps_known:
+            seen[-1] = 0.0
+        self.seen = [count / 2 for count in seen] if sum(seen) > MEMORY else seen
 
 
-def _at_once(edges: list[float], highest: float, above: int) -> Callable[[Any], list[int]] | None:
-    """A function from many values to their number in each bin, gaps last; None where there is no NumPy."""
-    try:
+class Block:
+    """Some fields of numbers, counted at once: a pass over each of them costs more than its numbers.
+
+    Raises:
+        ImportError: there is no NumPy.
+    """
+
+    def __init__(self, fields: Sequence[Watched]) -> None:
         import numpy
+
+        self.fields = fields
+        edges = [field.edges or [] for field in fields]
+        self.most = max(map(len, edges))
+        # Nothing is at least NaN.
+        filled = [[*some, *[math.nan] * (self.most - len(some))] for some in edges]
+        self.edges = numpy.array(filled)[:, :, None]
+
+    def count(self, columns: Sequence[Any]) -> None:
+        """Takes in the columns of its fields, found by their places."""
+        import numpy
+
+        x = numpy.array([columns[field.place] for field in self.fields], dtype="float64")
+        found = (x[:, None, :] >= self.edges).sum(axis=1)
+        found[numpy.isnan(x)] = self.most + 1
+        bins = self.most + 2
+        found += bins * numpy.arange(len(x))[:, None]
+        counted = numpy.bincount(found.ravel(), minlength=bins * len(x)).reshape(len(x), bins)
+        for field, (*counts, gaps) in zip(self.fields, counted.tolist(), strict=True):
+            field.add([*counts[: len(field.expected) - 1], gaps])
+
+
+def _blocks(fields: list[Watched]) -> list[Any]:
+    """The fields in blocks; each for itself where its values are looked up, or where there is no NumPy."""
+    numbers = [field for field in fields if field.edges is not None]
+    try:
+        some = [Block(numbers[at : at + TOGETHER]) for at in range(0, len(numbers), TOGETHER)]
     except ImportError:
-        return None
-
-    def bins(values: Any) -> list[int]:
-        x = numpy.array(values, dtype="float64")
-        found = numpy.searchsorted(edges, x, side="right")
-        found[x > highest] = above
-        found[numpy.isnan(x)] = above + 1
-        counted: list[int] = numpy.bincount(found, minlength=above + 2).tolist()
-        return counted
-
-    return bins
+        return fields
+    return [*some, *(field for field in fields if field.edges is None)]
 
 
 def _joined(low: float, high: float, counts: list[int]) -> tuple[list[float], list[float]]:
@@ -112,6 +135,7 @@ class Drift:
             for place, field in enumerate(contract["inputs"])
             if rows and _fit(field)
         ]
+        self.blocks = _blocks(self.fields)
         self.most = MOST if self.fields else 0
         self.waiting: list[Any] = []
         self._rows = 0
@@ -128,8 +152,8 @@ class Drift:
         if parts:
             rows = joined(parts)
             columns = rows.columns if isinstance(rows, Columns) else list(zip(*rows, strict=True))
-            for field in self.fields:
-                field.count(plainly(columns[field.place]) if field.bins is None else columns[field.place])
+            for one in self.blocks:
+                one.count(columns if isinstance(one, Block) else plainly(columns[one.place]))
                 time.sleep(0)  # a request that came meanwhile goes first
 
     def figures(self) -> list[list[float]]:
