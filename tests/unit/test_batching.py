@@ -38,9 +38,9 @@ def learned(call: float, row: float) -> Cost:
 
 
 def test_the_price_of_a_call_and_of_a_row_are_told_apart() -> None:
-    call, row = learned(2e-4, 1e-6).line()
-    assert call == pytest.approx(2e-4, rel=0.01)
-    assert row == pytest.approx(1e-6, rel=0.01)
+    cost = learned(2e-4, 1e-6)
+    assert cost.call == pytest.approx(2e-4, rel=0.01)
+    assert cost.row == pytest.approx(1e-6, rel=0.01)
     assert learned(2e-4, 1e-6).pays()
     assert not learned(1e-6, 2e-4).pays()
 
@@ -84,6 +84,47 @@ def test_one_bad_request_does_not_take_its_neighbours_down() -> None:
     assert [one["predictions"] for one in found[:3]] == [[0], [1], [2]]
     assert isinstance(found[3], ValueError)
     assert found[4]["predictions"] == [4]
+
+
+def test_who_is_told_hears_at_once_and_takes_nobody_down() -> None:
+    def double(rows: list[int]) -> dict[str, Any]:
+        return {"predictions": [2 * row for row in rows]}
+
+    async def ask() -> tuple[list[Any], list[str]]:
+        troubles: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, what: troubles.append(what["message"]))
+        batcher = made(double, cost=learned(2e-4, 1e-6))
+        told: list[Any] = []
+        entries = [batcher.submit([n]) for n in range(4)]
+        entries[0].add_done_callback(lambda entry: told.append(entry.result()["predictions"]))
+        entries[1].add_done_callback(lambda _entry: 1 / 0)
+        entries[2].add_done_callback(lambda entry: told.append(entry.result()["predictions"]))
+        waited = await entries[3]
+        again = await entries[1]  # what was answered can be had yet
+        batcher.close()
+        return [*told, again["predictions"], waited["predictions"]], troubles
+
+    assert asyncio.run(ask()) == ([[0], [4], [2], [6]], ["An answer could not be handed on"])
+
+
+def test_who_is_gone_costs_no_call() -> None:
+    asked: list[int] = []
+
+    def noted(rows: list[int]) -> dict[str, Any]:
+        asked.extend(rows)
+        time.sleep(0.05)
+        return {"predictions": rows}
+
+    async def ask() -> None:
+        batcher = made(noted, cost=learned(0.05, 0.0), rowwise=False)
+        first, second, third = (asyncio.ensure_future(batcher.submit([n])) for n in range(3))
+        await asyncio.sleep(0)
+        second.cancel()
+        assert (await first)["predictions"] == [0] and (await third)["predictions"] == [2]
+        batcher.close()
+
+    asyncio.run(ask())
+    assert asked == [0, 2]
 
 
 def test_a_slow_call_leaves_the_loop_free_and_a_full_queue_refuses() -> None:

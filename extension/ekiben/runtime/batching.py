@@ -13,7 +13,7 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -58,22 +58,66 @@ class Limits:
     requests: int = 2048
 
 
-@dataclass
 class Entry:
-    """One request in the queue. ``since`` is of the monotonic clock."""
+    """One request in the queue; await it, or have it tell. ``since`` is of the monotonic clock.
 
-    rows: Rows
-    future: asyncio.Future[Answers]
-    since: float
+    Who is told hears of it in the same turn of the loop, which costs a tenth of a future. Await it once.
+    """
+
+    __slots__ = ("_found", "_future", "_loop", "_told", "rows", "since")
+
+    def __init__(self, rows: Rows, loop: asyncio.AbstractEventLoop) -> None:
+        self.rows = rows
+        self.since = time.monotonic()
+        self._loop = loop
+        self._found: Answers | Exception | None = None
+        self._told: list[Callable[[Entry], object]] = []
+        self._future: asyncio.Future[None] | None = None
+
+    def __await__(self) -> Generator[Any, None, Answers]:
+        if self._found is None:
+            self._future = self._loop.create_future()
+            yield from self._future
+        return self.result()
+
+    def add_done_callback(self, told: Callable[[Entry], object]) -> None:
+        """``told`` is called with this entry when it is settled."""
+        self._told.append(told)
+
+    def done(self) -> bool:
+        """Whether it was settled, or nobody waits for it any more."""
+        return self._found is not None or (self._future is not None and self._future.done())
+
+    def exception(self) -> Exception | None:
+        """What settled it, where that is no answer."""
+        return self._found if isinstance(self._found, Exception) else None
+
+    def result(self) -> Answers:
+        """The answers.
+
+        Raises:
+            Exception: whatever settled it instead.
+        """
+        if self._found is None:
+            raise asyncio.InvalidStateError("It was not answered yet.")
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
 
     def settle(self, found: Answers | Exception) -> None:
-        """Tells the one who waits; nobody does where the client is gone."""
-        if self.future.done():
+        """Tells those who wait; nobody does where the client is gone."""
+        if self.done():
             return
-        if isinstance(found, Exception):
-            self.future.set_exception(found)
-        else:
-            self.future.set_result(found)
+        self._found = found
+        for told in self._told:
+            try:
+                told(self)
+            except Exception as error:  # noqa: BLE001 - its neighbours in the call want their answers
+                about = {"message": "An answer could not be handed on", "exception": error}
+                self._loop.call_exception_handler(about)
+        self._told.clear()
+        if self._future is not None:
+            self._future.set_result(None)
 
 
 class Batcher:
@@ -111,19 +155,19 @@ class Batcher:
         begun = self._running
         return bool(begun) and time.monotonic() - begun[0].since > self.limits.seconds + 1  # type: ignore[index]
 
-    def submit(self, rows: Rows) -> asyncio.Future[Answers]:
-        """A future of the answers to checked rows.
+    def submit(self, rows: Rows) -> Entry:
+        """What the answers to checked rows are awaited by.
 
         Raises:
             Overloaded: too much is waiting.
         """
         if self._queue or self._running:
             self._refuse_if_full()
-        entry = Entry(rows, self._loop.create_future(), time.monotonic())
+        entry = Entry(rows, self._loop)
         self._queue.append(entry)
         self._rows += len(rows)
         self._soon()
-        return entry.future
+        return entry
 
     def at_once(self, rows: Rows) -> Answers | None:
         """The answers to checked rows, where none would share the call and it is short; else None.
@@ -146,9 +190,8 @@ class Batcher:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _refuse_if_full(self) -> None:
-        call, row = self.cost.line()
         calls = 1 if self.rowwise else len(self._queue)
-        waiting = call * calls + row * self._rows
+        waiting = self.cost.call * calls + self.cost.row * self._rows
         if len(self._queue) >= self.limits.requests or waiting > self.limits.waiting:
             self.metrics.shed += 1
             raise Overloaded(max(1, math.ceil(waiting)))
@@ -200,7 +243,7 @@ class Batcher:
         batch: list[Entry] = []
         count = 0
         together = self.rowwise and len(queue) > 1 and self.cost.pays()
-        call, row = self.cost.line() if together else (0.0, 0.0)
+        call, row = (self.cost.call, self.cost.row) if together else (0.0, 0.0)
         most = max(1, min(MOST_ROWS, int((BATCH_SECONDS - call) / row))) if row > 0 else MOST_ROWS
         while queue:
             rows = len(queue[0].rows)
@@ -208,7 +251,7 @@ class Batcher:
                 break
             entry = queue.popleft()
             self._rows -= rows
-            if not entry.future.done():  # done: its client is gone, or its time was up
+            if not entry.done():  # done: its client is gone, or its time was up
                 batch.append(entry)
                 count += rows
         return batch

@@ -9,11 +9,15 @@ WORTH = 0.2
 
 
 class Cost:
-    """Seconds of a call with n rows as ``call + row * n``: least squares with exponential forgetting."""
+    """Seconds of a call with n rows as ``call + row * n``: least squares with exponential forgetting.
 
-    __slots__ = ("n", "nn", "seen", "t", "tn")
+    ``call`` and ``row`` are never negative, and are told anew after each call, for they are asked more often.
+    """
+
+    __slots__ = ("call", "n", "nn", "row", "seen", "t", "tn")
 
     def __init__(self) -> None:
+        self.call = self.row = 0.0
         self.n = self.nn = self.t = self.tn = 0.0
         self.seen = 0
 
@@ -30,22 +34,18 @@ class Cost:
             self.t = keep * self.t + WEIGHT * seconds
             self.tn = keep * self.tn + WEIGHT * rows * seconds
         self.seen += 1
-
-    def line(self) -> tuple[float, float]:
-        """``(seconds a call, seconds a row)``, neither negative."""
         spread = self.nn - self.n * self.n
         if spread <= 1e-9 * max(self.nn, 1.0):
             # All calls had one size: the whole price is the call's, so that batching is tried.
-            return self.t, 0.0
-        row = max(0.0, (self.tn - self.n * self.t) / spread)
-        return max(0.0, self.t - row * self.n), row
+            self.call, self.row = self.t, 0.0
+        else:
+            self.row = max(0.0, (self.tn - self.n * self.t) / spread)
+            self.call = max(0.0, self.t - self.row * self.n)
 
     def expected(self, rows: int) -> float:
         """Seconds that a call with ``rows`` rows should take; 0 before anything was learned."""
-        call, row = self.line()
-        return call + row * rows
+        return self.call + self.row * rows
 
     def pays(self) -> bool:
         """Whether several requests in one call are quicker than one call each."""
-        call, row = self.line()
-        return call >= WORTH * (call + row)
+        return self.call >= WORTH * (self.call + self.row)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .batching import Batcher, Limits, Overloaded, TimedOut
+from .batching import Batcher, Entry, Limits, Overloaded, TimedOut
 from .columns import Rows
 from .cost import Cost
 from .drift import Drift
@@ -134,8 +134,8 @@ class Engine:
                 self.recorder.add(rows, answers)
         return answers
 
-    def submit(self, rows: Rows) -> asyncio.Future[dict[str, Any]]:
-        """A future of the model's own answers to checked rows (``predictor.check``)."""
+    def submit(self, rows: Rows) -> Entry:
+        """What the model's own answers to checked rows (``predictor.check``) are awaited by."""
         if self._batcher is None:
             raise RuntimeError("The engine was not started.")
         found = self._batcher.submit(rows)
@@ -144,8 +144,8 @@ class Engine:
             found.add_done_callback(lambda done: self._record(rows, done))
         return found
 
-    def _record(self, rows: Rows, done: asyncio.Future[dict[str, Any]]) -> None:
-        if self.recorder and not done.cancelled() and not done.exception():
+    def _record(self, rows: Rows, done: Entry) -> None:
+        if self.recorder and not done.exception():
             self.recorder.add(rows, done.result())
 
     def read(self, body: bytes) -> tuple[Rows, list[Problem]]:
