@@ -43,7 +43,7 @@ def _calibrated(lower: Lower, entry: Any, source: Source) -> Steps:
         ]
         if any(len(found.X_thresholds_) < 2 for found in entry.calibrators):
             raise NotConverted(_("{type} has no faster form yet.", type="CalibratedClassifierCV"))
-        steps = [*steps, {"op": "interpolate", "curves": curves}]
+        steps = [*steps, {"op": "interpolate", "curves": curves, "beyond": "flat"}]
     else:
         # The library's sigmoid is 1 / (1 + exp(a * score + b)).
         line = {
@@ -53,3 +53,14 @@ def _calibrated(lower: Lower, entry: Any, source: Source) -> Steps:
         }
         steps = [*steps, line, {"op": "apply", "function": "logistic"}]
     return [*steps, TWO if count == 2 else {"op": "shared"}]
+
+
+@lowering.values("sklearn.IsotonicRegression")
+def isotonic(lower: Lower, part: Any, source: Source) -> Steps:
+    """A line between the points of the curve."""
+    beyond = {"clip": "flat", "nan": "gap", "raise": "refused"}[part.out_of_bounds]
+    if source.width != 1 or (len(part.X_thresholds_) < 2 and beyond != "flat"):
+        raise NotConverted(_("{type} has no faster form yet.", type=type(part).__name__))
+    curve = [lower.keep(part.X_thresholds_), lower.keep(part.y_thresholds_)]
+    step = {"op": "interpolate", "curves": [curve], "beyond": beyond}
+    return [*lower.numbers(source), step, {"op": "apply", "function": "flat"}]

@@ -140,6 +140,17 @@ def ridge(lower: Lower, part: Any, source: Source) -> Steps:
     return [*steps, line]
 
 
+@probabilities("sklearn.LabelPropagation", "sklearn.LabelSpreading")
+def spread_labels(lower: Lower, part: Any, source: Source) -> Steps:
+    """The known rows' shares of each class, by the kernel."""
+    import numpy
+
+    settings = {"gamma": float(part.gamma), "degree": 1.0, "shift": 0.0}
+    steps = kernel(lower, part, source, part.X_, **settings)
+    line = _line(lower, part.label_distributions_, numpy.zeros(1))
+    return [*steps, line, {"op": "apply", "function": "portion"}]
+
+
 @values("sklearn.GaussianProcessRegressor")
 def process(lower: Lower, part: Any, source: Source) -> Steps:
     """The process's mean."""
@@ -152,23 +163,24 @@ def process(lower: Lower, part: Any, source: Source) -> Steps:
     step = {
         "op": "process",
         "known": lower.keep(known.astype(float)),
-        "kernel": _covariance(lower, part.kernel_),
+        "kernel": covariance(lower, part.kernel_),
     }
     back = {"op": "affine", "times": lower.keep(spread), "plus": lower.keep(middle)}
     line = _line(lower, part.alpha_, numpy.zeros(1))
     return [*lower.numbers(source), step, line, back]
 
 
-def _covariance(lower: Lower, part: Any) -> dict[str, Any]:
+def covariance(lower: Lower, part: Any) -> dict[str, Any]:
     """A kernel of a process, of known values for its parameters."""
     kind = class_of(part).partition(".")[2]
     if kind in ("Sum", "Product"):
-        return {"kind": kind.lower(), "parts": [_covariance(lower, part.k1), _covariance(lower, part.k2)]}
+        return {"kind": kind.lower(), "parts": [covariance(lower, part.k1), covariance(lower, part.k2)]}
     if kind == "Exponentiation":
-        return {"kind": "power", "parts": [_covariance(lower, part.kernel)], "power": float(part.exponent)}
-    if kind in ("ConstantKernel", "WhiteKernel"):  # noise is nobody else's
-        value = float(part.constant_value) if kind == "ConstantKernel" else 0.0
-        return {"kind": "constant", "value": value}
+        return {"kind": "power", "parts": [covariance(lower, part.kernel)], "power": float(part.exponent)}
+    if kind == "ConstantKernel":
+        return {"kind": "constant", "value": float(part.constant_value)}
+    if kind == "WhiteKernel":  # noise is nobody else's
+        return {"kind": "constant", "value": 0.0, "own": float(part.noise_level)}
     if kind == "DotProduct":
         return {"kind": "dot", "value": float(part.sigma_0) ** 2}
     if kind == "RationalQuadratic":

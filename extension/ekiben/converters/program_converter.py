@@ -17,7 +17,7 @@ from ekiben.words import _
 #: Modules that fill the tables.
 _LOWERINGS = (
     "preparing", "encoding", "imputing", "texts", "linear", "forests", "boosters", "oblivious", "others",
-    "neighbours", "kernels", "shapes", "wholes", "committees", "calibration", "several",
+    "neighbours", "kernels", "processes", "topics", "shapes", "wholes", "committees", "calibration", "several",
 )  # fmt: skip
 _LIBRARIES = ("sklearn.", "xgboost.", "lightgbm.", "catboost.")
 

@@ -23,11 +23,13 @@ from . import (  # noqa: F401 - their steps register themselves
     neighbours,
     numbers,
     oblivious,
+    processes,
     rows,
     several,
     shapes,
     sparse,
     texts,
+    topics,
     trees,
 )
 from .steps import Step, make

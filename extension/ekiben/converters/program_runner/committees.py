@@ -98,10 +98,16 @@ def _shared(node: dict[str, Any]) -> Step:
 
 @step("interpolate")
 def _interpolate(node: dict[str, Any]) -> Step:
-    """Each column between the points of its own curve, and flat beyond its ends."""
-    curves = node["curves"]
+    """Each column between the points of its own curve; ``beyond`` its ends flat, a gap, or refused."""
+    curves, beyond = node["curves"], node["beyond"]
+    low, high = (numpy.array([xs[end] for xs, _ys in curves]) for end in (0, -1))
 
     def run(x: Any) -> Any:
+        if beyond != "flat":
+            out = (x < low) | (x > high)
+            if beyond == "refused" and out.any():
+                raise ValueError("A value is beyond the interpolation range.")
+            x = numpy.where(out, numpy.nan, x)
         made = [numpy.interp(x[:, place], xs, ys) for place, (xs, ys) in enumerate(curves)]
         return numpy.stack(made, axis=1)
 

@@ -147,7 +147,7 @@ def _ellipses(node: dict[str, Any]) -> Step:
 @step("process")
 def _process(node: dict[str, Any]) -> Step:
     """A Gaussian process's kernel with every known row (n × known)."""
-    return _covariance(node["kernel"], node["known"])
+    return covariance(node["kernel"], node["known"])
 
 
 @step("distances")
@@ -157,13 +157,14 @@ def _distances(node: dict[str, Any]) -> Step:
     return lambda x: numpy.sqrt(squares(x))
 
 
-def _covariance(node: dict[str, Any], known: Any) -> Kernel:
+def covariance(node: dict[str, Any], known: Any) -> Kernel:
+    """A Gaussian process's kernel (n × known)."""
     kind = node["kind"]
     if kind in ("sum", "product"):
-        first, second = (_covariance(part, known) for part in node["parts"])
+        first, second = (covariance(part, known) for part in node["parts"])
         return (lambda x: first(x) + second(x)) if kind == "sum" else (lambda x: first(x) * second(x))
     if kind == "power":
-        (base,), power = [_covariance(part, known) for part in node["parts"]], node["power"]
+        (base,), power = [covariance(part, known) for part in node["parts"]], node["power"]
         return lambda x: base(x) ** power
     if kind == "constant":
         value = node["value"]

@@ -137,6 +137,12 @@ def _share(x: Any) -> Any:
     return x / numpy.where(total == 0.0, 1.0, total)
 
 
+def _portion(x: Any) -> Any:
+    """The same, and no number where all are 0, as a library has it that does not look."""
+    with numpy.errstate(invalid="ignore"):
+        return x / x.sum(axis=1, keepdims=True)
+
+
 FUNCTIONS: dict[str, Step] = {
     "abs": numpy.abs,
     "exp": numpy.exp,
@@ -150,6 +156,7 @@ FUNCTIONS: dict[str, Step] = {
     "log2": numpy.log2,
     "log10": numpy.log10,
     "logistic": _logistic,
+    "portion": _portion,
     "relu": lambda x: numpy.maximum(x, 0.0),
     "share": _share,
     "sign": numpy.sign,
