@@ -277,3 +277,15 @@ def test_an_answer_written_the_short_way_reads_as_the_long_ways(values: Any, sho
     if written is not None:
         long = dumps(made.body({"predictions": values}, []))
         assert repr(json.loads(written)) == repr(json.loads(long))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 7, 8, 20])
+@pytest.mark.parametrize("rows", [1, 31, 32, 100])
+def test_shares_of_many_rows_are_those_of_each(rows: int, columns: int) -> None:
+    x = numpy.random.default_rng(rows * columns).normal(scale=5, size=(rows, columns))
+    x[0, 0] = 800.0
+    shares = make({"op": "apply", "function": "softmax"})
+    together = shares(x)
+    alone = numpy.concatenate([shares(row[None]) for row in x])
+    numpy.testing.assert_allclose(together, alone, rtol=1e-14)
+    assert together.sum(axis=1) == pytest.approx(1.0)

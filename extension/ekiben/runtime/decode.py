@@ -261,7 +261,7 @@ def _within(fields: list[dict[str, Any]]) -> Fit:
     low, high = (numpy.array(side) for side in zip(*map(ends, fields), strict=True))
 
     def within(matrix: Any) -> Rows | None:
-        if len(matrix) < MANY or (matrix.min(axis=0) < low).any() or (matrix.max(axis=0) > high).any():
+        if len(matrix) < MANY or not ((low <= matrix) & (matrix <= high)).all():
             return None
         return Columns(matrix.T, matrix)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy
@@ -116,9 +117,18 @@ def _logistic(x: Any) -> Any:
     return 1.0 / (1.0 + numpy.exp(numpy.minimum(-x, 700.0)))
 
 
+#: Rows from which on a pass over each of fewer columns than ``NARROW`` beats NumPy's own way along short rows,
+#: which adds so few in the same order.
+LONG, NARROW = 32, 8
+
+
 def _softmax(x: Any) -> Any:
-    made = numpy.exp(x - x.max(axis=1, keepdims=True))
-    made /= made.sum(axis=1, keepdims=True)
+    if len(x) < LONG or not 1 < x.shape[1] < NARROW:
+        made = numpy.exp(x - x.max(axis=1, keepdims=True))
+        made /= made.sum(axis=1, keepdims=True)
+        return made
+    made = numpy.exp(x - reduce(numpy.maximum, x.T)[:, None])
+    made /= reduce(numpy.add, made.T)[:, None]
     return made
 
 
