@@ -155,6 +155,10 @@ def expected(estimate: SizeEstimate) -> str:
     return told
 
 
+#: Places of a job's message in a listing.
+_MESSAGE = 60
+
+
 def jobs(found: Sequence[Job]) -> Listing:
     """Slow verbs, running and ended."""
     return Listing(
@@ -166,7 +170,7 @@ def jobs(found: Sequence[Job]) -> Listing:
                 j.subject,
                 _state(j.state),
                 f"{j.step}/{j.steps}",
-                j.error or j.message,
+                _short(j.error or j.message),
                 when(j.started),
             )
             for j in found
@@ -249,6 +253,12 @@ def _audited(image: Image) -> str:
 
 def _named(image: Image) -> str:
     return f"{image.reference} ({image.wanted})" if image.wanted else image.reference
+
+
+def _short(text: str) -> str:
+    """The first line, for a column; the log has the whole."""
+    line = next(iter(text.splitlines()), "")
+    return line if _width(line) <= _MESSAGE and line == text else f"{cut(line, _MESSAGE - 2)} …"
 
 
 def cut(text: str, places: int) -> str:

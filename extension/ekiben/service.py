@@ -198,7 +198,7 @@ def find(name: str) -> RunningServer:
             return RunningServer(record)
     raise NotFound(
         _("There is no service {name}.", name=repr(name)),
-        remedy=_("Running: {names}", names=", ".join(record.id for record in known) or "–"),
+        remedy=_("There are: {names}", names=", ".join(record.id for record in known) or "–"),
     )
 
 

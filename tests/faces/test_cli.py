@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ekiben import __version__, jobs, service
+from ekiben import __version__, cli, jobs, service
 from ekiben.image import BuiltImage
 from ekiben.records import Image, Model, Server
 
@@ -122,8 +123,9 @@ def test_errors_say_what_where_and_the_remedy(iris_server: RunningServer, tmp_pa
     several = ekiben("predict", iris_server.record.id, "-", given=json.dumps([{}]))
     assert several.stderr.count("$.rows[0]") == 4
     assert ekiben("predict", "faces-iris", str(tmp_path / "none.json")).returncode == 1
-    assert "JSON" in ekiben("predict", "faces-iris", "-", given="rubbish").stderr
-    assert "rows" in ekiben("predict", "faces-iris", "-", given="3").stderr
+    for given, told in (("rubbish", "JSON: Expecting value"), ("3", "no rows")):
+        what, where, remedy = ekiben("predict", "faces-iris", "-", given=given).stderr.splitlines()
+        assert told in what and where == "  -" and '[{"age": 40}' in remedy
     for arguments in (["log", "nobody"], ["stop", "nobody"], ["serve", "nobody"], ["cancel", "abcd"]):
         done = ekiben(*arguments)
         assert done.returncode == 1 and done.stderr.startswith("error: "), done.stderr
@@ -133,6 +135,47 @@ def test_errors_say_what_where_and_the_remedy(iris_server: RunningServer, tmp_pa
 def test_errors_in_chinese() -> None:
     done = ekiben("cancel", "abcd", EKIBEN_LANG="zh_CN")
     assert done.returncode == 1 and not done.stderr.splitlines()[0].isascii()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize(
+    ("arguments", "english"),
+    [
+        ("", "Missing: VERB."),
+        ("serve", "Missing: TAG."),
+        ("nope", "There is no nope; there are: models, serve, "),
+        ("serve a --timeout -3", "--timeout: a number of seconds, more than 0"),
+        ("serve a --timeout x", "--timeout: a number of seconds, more than 0"),
+        ("serve a b", "Unknown: b."),
+        ("log a -n 0", "-n: a number of lines, 1 or more"),
+        ("log a -n", "-n takes a value."),
+        ("stop", "One of these is needed: ID --all."),
+        ("stop --all a", "ID and --all exclude each other."),
+        ("build a.ipynb -p alpha", "-p/--parameter takes 2 values."),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_the_persons_language(
+    arguments, english, language, capsys, monkeypatch
+):
+    """In this process, for a process each would take a minute; ``main`` is all that the command runs."""
+    monkeypatch.setenv("EKIBEN_LANG", language)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments.split())
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and "--help" in told.splitlines()[-1]
+    assert (english in told) == (language == "en"), told
+    if language == "zh_CN":
+        assert all(not line.isascii() for line in (told.splitlines()[0], *told.splitlines()[-2:])), told
+
+
+def test_help_is_in_the_persons_language(capsys, monkeypatch):
+    monkeypatch.setenv("EKIBEN_LANG", "zh_CN")
+    for verb in ((), ("serve",), ("build",)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*verb, "--help"])
+        told = capsys.readouterr().out
+        assert ended.value.code == 0 and told.startswith("用法：")
+        assert not re.search("usage|positional|options|show", told)
 
 
 @pytest.mark.slow

@@ -74,10 +74,10 @@ def cities() -> tuple[pandas.DataFrame, numpy.ndarray]:
 
 
 MODELS = [
-    LogisticRegression(max_iter=2000),
+    LogisticRegression(max_iter=200),
     RandomForestClassifier(10, random_state=0),
     GradientBoostingClassifier(n_estimators=5),
-    HistGradientBoostingClassifier(max_iter=5),
+    HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=8),
     KNeighborsClassifier(),
     GaussianNB(),
     SVC(),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ekiben import jobs, paths
+from ekiben import jobs, listings, paths
 from ekiben.errors import EkibenError, NotFound
 from ekiben.jobs_view import job_html
 from ekiben.records import Job
@@ -258,3 +258,23 @@ def test_a_job_as_html() -> None:
     assert "pull it" in failed
     assert "<progress" not in failed
     assert "<script" not in text + failed
+
+
+def test_a_long_error_does_not_widen_the_listing() -> None:
+    told = Job(
+        id="0a1b2c3d",
+        verb="build",
+        subject="iris:1",
+        state="failed",
+        step=3,
+        steps=40,
+        message="",
+        log="",
+        pid=1,
+        birth=0.0,
+        started="2026-01-01T00:00:00.000+00:00",
+        error="It failed: " + "原因 " * 80 + "\nand more",
+    )
+    listing = listings.jobs([told])
+    assert max(map(len, listing.text().splitlines())) < 160 and "It failed: 原因" in listing.text()
+    assert "and more" in listing.json()  # which leaves nothing out

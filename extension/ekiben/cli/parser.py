@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 
 from ekiben import __version__
+from ekiben.cli.grammar import Parser
 from ekiben.words import _
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser; ``options.run`` names the module and function of the verb."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="ekiben",
         description=_("From a notebook variable to a container image that answers like the notebook."),
     )
-    top.add_argument("--version", action="version", version=f"ekiben {__version__}")
+    top.add_argument(
+        "--version", action="version", version=f"ekiben {__version__}", help=_("show the version")
+    )
     verbs = top.add_subparsers(metavar=_("VERB"), required=True)
 
     def verb(name: str, module: str, text: str, listing: bool = False) -> argparse.ArgumentParser:
@@ -24,7 +27,7 @@ def make_parser() -> argparse.ArgumentParser:
             made.add_argument("--json", action="store_true", help=_("print the records as JSON"))
         return made
 
-    identity = _("its id, or the model's name")
+    identity = _("a service's id, or its model's name")
     tag = _("a wrapped model: NAME or NAME:VERSION")
 
     verb("models", "models", _("list wrapped models"), listing=True)
@@ -35,16 +38,18 @@ def make_parser() -> argparse.ArgumentParser:
         "--detach", action="store_true", help=_("print the address and the id, and leave it running")
     )
     one.add_argument(
-        "--timeout", type=float, default=60.0, metavar="S", help=_("seconds to wait until it is ready")
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help=_("seconds to wait until it is ready (60)"),
     )
 
     verb("ps", "services", _("list services"), listing=True)
 
     one = verb("log", "services", _("print the log of a service or a job"))
-    one.add_argument("id", metavar="ID", help=identity)
-    one.add_argument(
-        "-n", type=_positive, default=200, metavar="N", help=_("the last N lines, 200 unless told")
-    )
+    one.add_argument("id", metavar="ID", help=_("a service's or job's id, or a model's name"))
+    one.add_argument("-n", type=_lines, default=200, metavar="N", help=_("the last N lines (200)"))
 
     one = verb("stop", "services", _("stop a service"))
     which = one.add_mutually_exclusive_group(required=True)
@@ -74,9 +79,11 @@ def make_parser() -> argparse.ArgumentParser:
         help=_("build nothing, tell what the image will weigh; -t is not needed"),
     )
     one.add_argument(
-        "--engine", help=_("the builder: oci, podman, docker, …; the first that works unless told")
+        "--engine",
+        metavar="NAME",
+        help=_("the builder: oci, podman, docker, buildah, nerdctl; without it, the first that works"),
     )
-    one.add_argument("--base", help=_("the base image"))
+    one.add_argument("--base", metavar="IMAGE", help=_("the base image"))
     one.add_argument(
         "--push", action="store_true", help=_("send the proven image to the registry in its reference")
     )
@@ -117,7 +124,7 @@ def make_parser() -> argparse.ArgumentParser:
     one.add_argument("image", metavar="IMAGE", help=named)
     one = verb("push", "images", _("send a proven image to a registry"))
     one.add_argument("image", metavar="IMAGE", help=named)
-    own = _("HOST/NAME:TAG, its own name unless told")
+    own = _("HOST/NAME:TAG; without it, the image's own name")
     one.add_argument("reference", metavar="REFERENCE", nargs="?", default="", help=own)
     one = verb("remove", "images", _("remove an image"))
     one.add_argument("image", metavar="IMAGE", help=named)
@@ -129,8 +136,17 @@ def make_parser() -> argparse.ArgumentParser:
     return top
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
+def _lines(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(_("a number of lines, 1 or more"))
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(_("a number of seconds, more than 0"))
     return number

@@ -112,8 +112,9 @@ def _rows(name: str) -> list[Any]:
             _("The file cannot be read: {reason}", reason=error.strerror or error), where=name
         ) from error
     except ValueError as error:  # not JSON, or not UTF-8
-        problem = {"path": name, "code": "not_json", "message": str(error), "remedy": ""}
-        raise InvalidRows(_("This is not JSON."), problems=(problem,)) from error
+        told = _("This is not JSON: {reason}", reason=error)
+        problem = {"path": name, "code": "not_json", "message": told, "remedy": _wanted()}
+        raise InvalidRows(told, problems=(problem,), remedy=_wanted()) from error
     if isinstance(data, dict):
         data = data.get("rows", [data])
     if not isinstance(data, list):
@@ -121,10 +122,14 @@ def _rows(name: str) -> list[Any]:
             "path": name,
             "code": "not_rows",
             "message": _("neither a list nor an object"),
-            "remedy": "",
+            "remedy": _wanted(),
         }
-        raise InvalidRows(_("There are no rows in it."), problems=(problem,))
+        raise InvalidRows(_("There are no rows in it."), problems=(problem,), remedy=_wanted())
     return data
+
+
+def _wanted() -> str:
+    return _("A list with an object a row: {example}", example='[{"age": 40}, {"age": 51}]')
 
 
 def _answer(answer: Prediction) -> dict[str, Any]:
