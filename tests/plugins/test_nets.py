@@ -124,7 +124,6 @@ def test_what_it_learned_stays_and_answers_are_those_of_evaluation(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_several_answers_are_served_as_the_notebook_gave_them(monkeypatch, tmp_path):
     monkeypatch.setattr(convert, "WORTH", 0.0)  # how fast so small a network is depends on who else works
     torch.manual_seed(0)
