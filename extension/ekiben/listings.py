@@ -258,7 +258,7 @@ def _named(image: Image) -> str:
 def _short(text: str) -> str:
     """The first line, for a column; the log has the whole."""
     line = next(iter(text.splitlines()), "")
-    return line if _width(line) <= _MESSAGE and line == text else f"{cut(line, _MESSAGE - 2)} …"
+    return line if width_of(line) <= _MESSAGE and line == text else f"{cut(line, _MESSAGE - 2)} …"
 
 
 def cut(text: str, places: int) -> str:
