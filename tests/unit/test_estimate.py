@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -35,3 +36,17 @@ def test_a_file_is_looked_at_and_a_server_is_asked(tmp_path: Path, served: str) 
     }
     assert estimate._asked(urls) == {"here": 1234, "there": 99}
     assert estimate._asked({}) == {}
+
+
+@pytest.mark.parametrize("library", ["xgboost", "torch"])
+def test_what_wheels_weigh_in_the_layers_is_foreseen(library: str) -> None:
+    """Against what was weighed once: the sizes of a lock's wheels, and of the layers that were made of them.
+
+    ``weighed.json`` is of real builds (XGBoost's and PyTorch's CPU wheels, Linux, x86-64), which take minutes and
+    hundreds of megabytes; scikit-learn's and LightGBM's are made by the tests of images.
+    """
+    told = json.loads(Path(__file__).with_name("weighed.json").read_text())[library]
+    spare = set(told["spare"])
+    foreseen = sum(estimate.expected(size, spare=name in spare) for name, size in told["wheels"].items())
+    assert foreseen == pytest.approx(told["layers"], rel=0.15)
+    assert any(name.startswith(library) for name in told["wheels"])

@@ -40,9 +40,7 @@ def estimate(of: Subject, base: remote.Base, python: str, platform: str) -> Size
     served = imported(of)
     spare = set(served.spare) if served else set()
     parts = [
-        Part(name, "package", round(sizes[name] * (PACKED + (name not in spare) * BYTECODE)))
-        for name in known
-        if name in sizes
+        Part(name, "package", expected(sizes[name], spare=name in spare)) for name in known if name in sizes
     ]
     parts.append(Part(str(base.reference), "base", sum(layer["size"] for layer in base.manifest["layers"])))
     model = sum(file.stat().st_size for file in of.model.rglob("*") if file.is_file())
@@ -53,6 +51,11 @@ def estimate(of: Subject, base: remote.Base, python: str, platform: str) -> Size
         parts=tuple(sorted(parts, key=lambda part: (-part.bytes, part.name))),
         unknown=tuple(name for plain, name in known.items() if plain not in sizes),
     )
+
+
+def expected(wheel: int, *, spare: bool) -> int:
+    """Bytes in the layers of a package whose wheel has so many; without bytecode where it is only there to spare."""
+    return round(wheel * (PACKED + (not spare) * BYTECODE))
 
 
 def wheels(requirements: Path, python: str, platform: str) -> Mapping[str, int]:
