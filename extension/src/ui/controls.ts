@@ -123,6 +123,7 @@ function boolean(id: string, changed: () => void): Control {
 
 function category(field: Field, unseen: Unseen, id: string, changed: () => void): Control {
   const values = field.categories ?? [];
+  const numbers = values.length > 0 && values.every(value => typeof value === 'number');
   const other = h('input', {
     type: 'text',
     class: 'ek-input',
@@ -142,7 +143,7 @@ function category(field: Field, unseen: Unseen, id: string, changed: () => void)
   }
   return {
     node: h('div', { class: 'ek-control' }, select, other),
-    value: () => (select.value === 'other' ? other.value : values[Number(select.value)]),
+    value: () => (select.value !== 'other' ? values[Number(select.value)] : numbers ? read(other.value) : other.value),
     set: value => {
       const index = values.indexOf(value);
       if (index < 0 && unseen !== 'reject') {
@@ -155,6 +156,12 @@ function category(field: Field, unseen: Unseen, id: string, changed: () => void)
     },
     enable: enabled => disable([select, other], !enabled)
   };
+}
+
+/** A typed number, or undefined while it is none. */
+function read(typed: string): number | undefined {
+  const value = typed.trim() === '' ? Number.NaN : Number(typed);
+  return Number.isFinite(value) ? value : undefined;
 }
 
 function datetime(field: Field, id: string, changed: () => void): Control {

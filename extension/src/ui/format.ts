@@ -2,23 +2,29 @@
 import { locale, t } from '../words';
 import type { Compiled, Json, ServerState } from '../wire';
 
-/** A number short enough to stand in a row: six significant digits. */
+/** A number short enough to stand in a row: six significant digits, and a whole one below 1e9 to its last. */
 export function number(value: number): string {
   if (value !== 0 && (Math.abs(value) >= 1e9 || Math.abs(value) < 1e-4)) {
     return Number(value.toPrecision(3)).toExponential();
   }
-  return value.toLocaleString(locale(), { maximumSignificantDigits: 6 });
+  return value.toLocaleString(locale(), { maximumSignificantDigits: Number.isInteger(value) ? 15 : 6 });
 }
 
-/** Any answer or category as text; what is missing is told in words. */
+/** Any answer or category as text; what is missing is told in words, and a whole number to its last digit. */
 export function text(value: Json | undefined): string {
   if (value === null || value === undefined) {
     return t('missing');
   }
   if (typeof value === 'number') {
-    return number(value);
+    // A label or a year is no amount: 1000001 is not 1,000,000, and 2024 not 2,024.
+    return Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : number(value);
   }
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** Two values that differ: with all their digits, or the difference might not be seen. */
+export function whole(value: Json | undefined): string {
+  return typeof value === 'number' ? String(value) : text(value);
 }
 
 /** Bytes in the unit that people read. */

@@ -2,7 +2,7 @@
 import { t } from '../words';
 import type { Compiled, Contract, Replay } from '../wire';
 import { h } from './dom';
-import { agreement, microseconds, milliseconds, number, text, times, ways } from './format';
+import { agreement, microseconds, milliseconds, number, text, times, ways, whole } from './format';
 
 /** The replays as a table, stations down. */
 export function proofTab(contract: Contract, replays: readonly Replay[], compiled: Compiled): HTMLElement {
@@ -133,8 +133,8 @@ function differing(replay: Replay): HTMLElement | false {
           t('row {row}, {output}: the notebook said {expected}, here {got}', {
             row: mismatch.row,
             output: mismatch.output,
-            expected: text(mismatch.expected),
-            got: text(mismatch.got)
+            expected: whole(mismatch.expected),
+            got: whole(mismatch.got)
           })
         )
       )

@@ -87,7 +87,7 @@ function grpc(url: string, model: string, contract: Contract, inputs: readonly J
     '    tensor.set_data_from_numpy(values)',
     '    tensors.append(tensor)',
     `answer = client.InferenceServerClient("${host}").infer("${model}", tensors)`,
-    `print(answer.as_numpy("${contract.outputs[0]?.name ?? 'predictions'}"))`
+    `print(answer.as_numpy(${JSON.stringify(contract.outputs[0]?.name ?? 'predictions')}))`
   ].join('\n');
 }
 
