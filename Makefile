@@ -75,7 +75,8 @@ machine: ## the Debian packages that the browser and container tests need
 
 clean: ## removes what the commands above made
 	rm -rf $(VENV) dist extension/node_modules extension/lib extension/ekiben/static extension/ekiben/labextension
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache test-results
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	rm -rf extension/*.tsbuildinfo notebooks/.ipynb_checkpoints notebooks/burden.py notebooks/limits.txt
 	find extension tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
