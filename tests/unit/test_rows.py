@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy
 import pandas
@@ -254,3 +255,16 @@ def test_outside_is_what_the_user_chose():
         check(contract, [row(age=500)])
     assert caught.value.problems[0].code == "out_of_range"
     assert check(contract_of(people(), outside="accept"), [row(age=500)])[1] == []
+
+
+@pytest.mark.parametrize("known", [["a", "b"], [2023, 2024], [0.5, 1.5], [True, False]])
+def test_a_category_that_the_sample_did_not_have_is_a_gap_without_a_warning(known):
+    from ekiben.runtime.frames import frame
+
+    field = {"name": "x", "dtype": "category", "kind": "category", "all_categories": known, "ordered": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        column = frame([field], [[known[1], "never seen", None, known[0]]])["x"]
+    assert column.isna().tolist() == [False, True, True, False]
+    assert column.dropna().tolist() == [known[1], known[0]]
+    assert column.dtype == pandas.CategoricalDtype(known)

@@ -20,7 +20,10 @@ def _series(pandas: Any, field: dict[str, Any], values: list[Any]) -> Any:
     dtype = field["dtype"]
     if dtype == "category":
         kind = pandas.CategoricalDtype(field["all_categories"], ordered=field["ordered"])
-        return pandas.Series(values, dtype=kind)
+        known = set(
+            field["all_categories"]
+        )  # pandas means to refuse what is none; so far it made a gap of it
+        return pandas.Series([value if value in known else None for value in values], dtype=kind)
     if field["kind"] == "datetime":
         aware = "," in dtype
         moments = pandas.to_datetime(pandas.Series(values, dtype=object), format="ISO8601", utc=aware)
