@@ -285,6 +285,7 @@ def test_a_compiled_service_loads_neither_scikit_learn_nor_pandas(box):
         assert "compiled" in listings.servers(service.servers()).text()
 
 
+@pytest.mark.slow
 def test_a_form_that_does_not_load_is_left_for_the_native_one():
     model, X = diabetes()
     broken = ekiben.wrap(model, X, name="line-broken")
