@@ -183,7 +183,7 @@ def _leaves_and_comes_back(built: image.BuiltImage, rig: Rig, hub: Registry, fol
         built.push("127.0.0.1:9/team/engine:1")
     lines: list[str] = []
     pusher: Any = registry.builder(built.record.engine)
-    pusher.push(built.record, lines.append, name)
+    assert pusher.push(built.record, lines.append, name) is None, "engines do not tell how much"
     assert re.search(r" · layer \d+ of \d+ · \d+ s$", lines[-1]), lines
     built.push(name)
     assert rig.names() == before, "the name is the registry's alone"

@@ -96,3 +96,13 @@ def test_the_layers_of_a_push() -> None:
     docker = ["Preparing", "Waiting", "Pushed", "Layer already exists", "Mounted from library/python"]
     told = [steps.pushed(f"5f70bf18a086: {state}") for state in docker]
     assert told == ["", "", *["5f70bf18a086"] * 3]
+
+
+def test_a_push_that_fails_speaks_of_the_registry_and_not_of_a_base() -> None:
+    away = 'Error: pinging the registry: Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused'
+    refused = "Error: checking whether a blob exists in 127.0.0.1:5000/team/x: unauthorized: authentication required"
+    for line, word in ((away, "push again"), (refused, "log in")):
+        told = steps.remedy([line], pushing=True)
+        assert word in told and "base" not in told
+    assert "base=" in steps.remedy([away])
+    assert "disk" in steps.remedy(["write: no space left on device"], pushing=True)
