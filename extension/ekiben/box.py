@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,14 @@ from ekiben.caller import namespace, store_name, variable_name
 from ekiben.capture import capture, load_model, load_predictor, mismatch, replay_here
 from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
-from ekiben.errors import MissingDependency, NotConverted
+from ekiben.errors import (
+    MissingDependency,
+    NotConverted,
+    NotReproduced,
+    ReplayMismatch,
+    RequirementsFailed,
+    ServiceFailed,
+)
 from ekiben.fuzz import FuzzReport, fuzz
 from ekiben.http import invalid
 from ekiben.image import BuiltImage, Options, build_job, images, predict_size, prove_again, written
@@ -232,7 +240,7 @@ class Box:
             ServiceFailed: it did not become ready within ``timeout`` seconds.
             ReplayMismatch: it answers otherwise than the notebook did; it is stopped.
         """
-        with Status() as status:
+        with Status() as status, self._asks("http"):
             started = service.start(self.project, self.model, timeout=timeout, progress=status.say)
             try:
                 self.replays["http"] = started.replay()
@@ -313,13 +321,15 @@ class Box:
             ReplayMismatch, ServiceFailed: at the first station that answers otherwise, or does not start.
             RequirementsFailed: what the model needs cannot be had elsewhere.
         """
-        self.replays["kernel"] = self._replay_kernel()
+        with self._asks("kernel"):
+            self.replays["kernel"] = self._replay_kernel()
         self.replay_process()
         if fresh:
             self.replay_fresh()
         if served := self._served():
-            self.replays["http"] = served.replay()
-        with Status() as status:
+            with self._asks("http"):
+                self.replays["http"] = served.replay()
+        with Status() as status, self._asks("image"):
             if image and (again := prove_again(self.model, status.say)):
                 self.replays["image"] = again
         return Proof(self.replays.values())
@@ -333,7 +343,7 @@ class Box:
             NotReproduced: it only worked because of hidden state; the cell at fault is named.
             ReplayMismatch: it makes a model that answers otherwise.
         """
-        with Status() as status:
+        with Status() as status, self._asks("notebook"):
             status.say(_("running {notebook} in a fresh kernel", notebook=str(notebook)))
             chosen = variable or self.variable or self.model.name
             replay = reproduce(notebook, chosen, self.model.contract, timeout=timeout)
@@ -358,7 +368,8 @@ class Box:
             ReplayMismatch: an answer differs.
             ServiceFailed: the process ended otherwise.
         """
-        replay, told = clean_process.replay(self.model, self.project.folder)
+        with self._asks("process"):
+            replay, told = clean_process.replay(self.model, self.project.folder)
         if told.get("trouble"):  # it loads here and not there: the native object is the safe choice
             self._chosen(replace(self.model.compiled, serves=False, reason=told["trouble"]))
         self.replays["process"] = replay
@@ -373,7 +384,7 @@ class Box:
             ReplayMismatch: an answer differs.
         """
         check_shippable(self.model.findings)
-        with Status() as status:
+        with Status() as status, self._asks("environment"):
             replay = environment.replay(
                 self.project,
                 self.model,
@@ -438,6 +449,19 @@ class Box:
         columns, _warnings = check(predictor.contract, rows)
         answers = predictor.adapter.call(self.live, to_data(predictor.contract, columns))
         return {name: plain(values) for name, values in answers.items()}
+
+    @contextmanager
+    def _asks(self, station: str) -> Iterator[None]:
+        """A station that fails is told as failed from then on, whatever it said before."""
+        try:
+            yield
+        except ReplayMismatch as error:
+            self.replays[station] = error.replay
+            raise
+        except (NotReproduced, RequirementsFailed, ServiceFailed) as error:
+            tolerance, problem = self.model.contract.tolerance, error.message.partition("\n")[0]
+            self.replays[station] = Replay(station, 0, 0.0, tolerance, 0.0, problem=problem)
+            raise
 
     def _replay_kernel(self) -> Replay:
         replay = replay_here(Path(self.model.folder), self.model, "kernel")

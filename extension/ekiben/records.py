@@ -291,7 +291,7 @@ class Mismatch(Record):
 
 @dataclass(frozen=True)
 class Replay(Record):
-    """The golden examples at one station: ``kernel``, ``process``, ``http`` or ``image``."""
+    """The golden examples at one station: ``kernel``, ``process``, ``http``, …; ``problem``: why none was asked."""
 
     station: str
     rows: int
@@ -299,11 +299,12 @@ class Replay(Record):
     tolerance: Tolerance
     milliseconds: float
     mismatches: tuple[Mismatch, ...] = ()
+    problem: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether every row agreed."""
-        return not self.mismatches
+        return not self.mismatches and not self.problem
 
     def _repr_html_(self) -> str:
         html: str = import_module("ekiben.views").replays_html((self,))

@@ -185,6 +185,8 @@ def _verdict(replay: Replay) -> tuple[str, str, str, str, str]:
         "environment": _("fresh environment"),
         "notebook": _("notebook in a fresh kernel"),
     }
+    if replay.problem:
+        return (stations.get(replay.station, replay.station), "–", "–", "–", f"✗ {replay.problem}")
     return (
         stations.get(replay.station, replay.station),
         f"{replay.rows - len({entry.row for entry in replay.mismatches})}/{replay.rows}",

@@ -1,9 +1,10 @@
 """The card as a notebook widget, over anywidget: JupyterLab, Notebook 7, VS Code, Colab, Voilà.
 
-The trait ``card`` is CardData as JSON. The front sends ``{"id", "verb", "rows"?, "language"?}`` with
-the verbs ``try``, ``serve``, ``stop``, ``refresh``, ``watch`` and ``foresee``; the reply is ``{"id", "ok": true,
-"data"}`` or ``{"id", "ok": false, "error": EkibenError.to_json()}``. After every verb that changes something the
-trait is renewed before the reply goes out. ``foresee`` asks a registry and an index, so a thread does it.
+The trait ``card`` is CardData as JSON. The front sends ``{"id", "verb", "rows"?, "field"?, "language"?}``
+with the verbs ``try``, ``serve``, ``stop``, ``text`` (any text in ``field``), ``refresh``, ``watch`` and
+``foresee``; the reply is ``{"id", "ok": true, "data"}`` or ``{"id", "ok": false, "error":
+EkibenError.to_json()}``. After every verb that changes something the trait is renewed before the reply goes
+out. ``foresee`` asks a registry and an index, so a thread does it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class CardWidget(anywidget.AnyWidget):
             "try": lambda message: box.try_rows(message["rows"]).to_json(),
             "serve": lambda message: box.serve().record.to_json(),
             "stop": lambda message: _stop(box),
+            "text": lambda message: box.contract.field(message["field"]).text() and None,
             "refresh": lambda message: None,
             "watch": lambda message: box.watch(),
             "foresee": lambda message: box.predict_size().to_json(),

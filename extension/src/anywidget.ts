@@ -1,5 +1,5 @@
 /** The card as a notebook widget: JupyterLab, Notebook 7, VS Code, Colab, Voilà. */
-import { serveCell } from './cells';
+import { serveCell, textCell } from './cells';
 import { Card, type Carrier, type Life } from './ui/card';
 import { Failure, failureOf } from './ui/failure';
 import type { Row } from './ui/form';
@@ -27,10 +27,10 @@ interface Waiting {
   reject(failure: Failure): void;
 }
 
-type Verb = 'try' | 'serve' | 'stop' | 'refresh' | 'watch' | 'foresee';
+type Verb = 'try' | 'serve' | 'stop' | 'text' | 'refresh' | 'watch' | 'foresee';
 
 /** How long a question may stay open before the card says that nobody answers. */
-const PATIENCE = { try: 10_000, serve: 180_000, stop: 30_000, refresh: 5_000, watch: 10_000, foresee: 90_000 };
+const PATIENCE = { try: 10_000, serve: 180_000, stop: 30_000, text: 10_000, refresh: 5_000, watch: 10_000, foresee: 90_000 };
 
 /** What `ekiben:code` carries: the code, and what a listener that ran it leaves behind. */
 export interface CodeRequest {
@@ -52,7 +52,7 @@ class Comm {
     model.on('msg:custom', this.hear);
   }
 
-  ask(verb: Verb, rows?: Row[]): Promise<unknown> {
+  ask(verb: Verb, more: { readonly rows?: Row[]; readonly field?: string } = {}): Promise<unknown> {
     this.last += 1;
     const id = this.last;
     return new Promise((resolve, reject) => {
@@ -76,7 +76,7 @@ class Comm {
         }
       });
       try {
-        this.model.send({ id, verb, language: language(), ...(rows ? { rows } : {}) });
+        this.model.send({ id, verb, language: language(), ...more });
       } catch (error) {
         // A host that knows its kernel to be gone says so at once.
         window.clearTimeout(timer);
@@ -110,19 +110,21 @@ class Comm {
 
 function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => void {
   const comm = new Comm(model, life => card.live(life));
+  // A click is code: who shows notebooks may run the cell instead, so that it stays in the notebook.
+  const click = async (code: string, otherwise: () => Promise<unknown>) => {
+    const detail: CodeRequest = { code };
+    const event = new CustomEvent('ekiben:code', { bubbles: true, cancelable: true, composed: true, detail });
+    if (el.dispatchEvent(event)) {
+      await otherwise();
+    } else {
+      await detail.done;
+      await comm.ask('refresh');
+    }
+  };
   const carrier: Carrier = {
-    tryRows: async rows => (await comm.ask('try', rows)) as TryAnswer,
-    serve: async () => {
-      // A click is code: who shows notebooks may run the cell instead, so that it stays in the notebook.
-      const detail: CodeRequest = { code: serveCell(model.get('card').variable) };
-      const event = new CustomEvent('ekiben:code', { bubbles: true, cancelable: true, composed: true, detail });
-      if (el.dispatchEvent(event)) {
-        await comm.ask('serve');
-      } else {
-        await detail.done;
-        await comm.ask('refresh');
-      }
-    },
+    tryRows: async rows => (await comm.ask('try', { rows })) as TryAnswer,
+    serve: () => click(serveCell(model.get('card').variable), () => comm.ask('serve')),
+    freeText: field => click(textCell(model.get('card').variable, field), () => comm.ask('text', { field })),
     stop: async () => {
       await comm.ask('stop');
     },

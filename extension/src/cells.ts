@@ -32,6 +32,11 @@ export function serveCell(box: string): string {
   return `${sibling(box, 'server')} = ${box}.serve()`;
 }
 
+/** Takes any text in a field that the sample had only some values of. */
+export function textCell(box: string, field: string): string {
+  return `${box}.contract.field(${JSON.stringify(field)}).text()`;
+}
+
 /** Builds the image of a box. */
 export function buildCell(box: string, reference: string): string {
   return `${sibling(box, 'image')} = ${box}.build(${JSON.stringify(reference)})`;

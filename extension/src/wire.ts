@@ -308,7 +308,7 @@ export interface Mismatch {
   readonly difference: number | null;
 }
 
-/** The golden examples at one station: `kernel`, `process`, `http` or `image`. */
+/** The golden examples at one station: `kernel`, `process`, `http`, …; `problem`: why none was asked. */
 export interface Replay {
   readonly station: string;
   readonly rows: number;
@@ -316,6 +316,7 @@ export interface Replay {
   readonly tolerance: Tolerance;
   readonly milliseconds: number;
   readonly mismatches: readonly Mismatch[];
+  readonly problem: string;
 }
 
 /**

@@ -51,6 +51,29 @@ def test_a_bad_row_names_its_place_in_the_readers_language(iris_box):
     assert "请" in problem["remedy"]
 
 
+def test_a_field_is_made_free_text():
+    """The sample's notes repeat, so they look like categories."""
+    import ekiben
+    import pandas
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    table = pandas.DataFrame({"note": ["good soup", "bad soup"] * 20, "stars": [5, 1] * 20})
+    read = make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough")
+    model = make_pipeline(read, LogisticRegression()).fit(table, [True, False] * 20)
+    box = ekiben.wrap(model, table, name="notes", compiled=False)
+    card = CardWidget(box)
+    new = {"note": "a quite good soup", "stars": 4}
+    assert "was not in the sample" in ask(card, "try", rows=[new])["data"]["error"]
+    assert ask(card, "text", field="note") == {"id": 7, "ok": True, "data": None}
+    assert card.card["model"]["contract"]["inputs"][0]["kind"] == "text"
+    assert ask(card, "try", rows=[new])["data"]["prediction"]["outputs"]["predictions"] == [True]
+    refused = ask(card, "text", field="stars")
+    assert not refused["ok"] and "no free text" in refused["error"]["error"]
+
+
 @pytest.mark.slow
 def test_serve_and_stop_renew_the_card(iris_box):
     card = CardWidget(iris_box)

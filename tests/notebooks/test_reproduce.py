@@ -61,7 +61,23 @@ def test_another_model_and_no_model_and_no_notebook(box, tmp_path):
     with pytest.raises(ReplayMismatch) as caught:
         box.reproduce(notebook(tmp_path, LOAD, TRAIN.format(seed=7), WRAP))
     assert "seeds of the training" in caught.value.remedy
+    assert box.replays["notebook"].mismatches and not box.replays["notebook"].passed
     with pytest.raises(NotReproduced, match="makes no 'clf'"):
         box.reproduce(notebook(tmp_path, LOAD, WRAP))
+    before = box.replays["notebook"]
+    assert "makes no 'clf'" in before.problem and not before.passed
     with pytest.raises(NotFound):
         box.reproduce(tmp_path / "nowhere.ipynb")
+    assert box.replays["notebook"] is before  # nothing was run
+
+
+def test_what_agreed_once_and_fails_now_is_told_as_failed(box, tmp_path):
+    assert box.reproduce(notebook(tmp_path, LOAD, TRAIN.format(seed=0), WRAP)).passed
+    with pytest.raises(NotReproduced):
+        box.reproduce(notebook(tmp_path, LOAD, WRAP))
+    told = {replay.station: replay for replay in box.verify()}
+    assert told["kernel"].passed and not told["notebook"].passed
+    assert (
+        told["notebook"].problem in repr(box.verify())
+        and "makes no" in box.card("box").to_json()["replays"][-1]["problem"]
+    )

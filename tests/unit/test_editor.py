@@ -43,6 +43,17 @@ def test_a_range_is_edited_and_kept(box):
     box.contract.rules(outside="warn")
 
 
+def test_a_refusal_says_where_the_list_of_values_comes_from():
+    model, X = applicants()
+    own = ekiben.wrap(model, X, name="origin-of-values", compiled=False)
+    with pytest.raises(InvalidRows, match="'Rome' was not in the sample"):
+        own.predict(row(own, city="Rome"))
+    own.contract.field("city").categories(["Lima", "Oslo", "京都"])
+    with pytest.raises(InvalidRows, match="'Rome' is not in the contract's list, which was edited") as caught:
+        own.predict(row(own, city="Rome"))
+    assert "Send one of 'Lima', 'Oslo', '京都'" in str(caught.value)
+
+
 @pytest.mark.slow
 def test_a_running_service_takes_the_edited_contract(box):
     box.contract.field("city").categories(["Lima", "Oslo", "京都", "Rome"])

@@ -101,6 +101,10 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("{value} was not in the sample.", "Send one of {categories}."),
         ("样本中没有 {value}。", "请发送以下之一：{categories}。"),
     ),
+    "unlisted_category": (
+        ("{value} is not in the contract's list, which was edited.", "Send one of {categories}."),
+        ("{value} 不在契约的列表中，该列表经过编辑。", "请发送以下之一：{categories}。"),
+    ),
     "out_of_range": (
         (
             "{value} lies outside the contract's range, {minimum} to {maximum}.",
@@ -175,16 +179,20 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """One place that is wrong. ``values`` fill the texts; a value in WORDS is put in words."""
+    """One place that is wrong. ``values`` fill the texts; a value in WORDS is put in words.
+
+    ``text`` names other words in TEXTS than the code's own.
+    """
 
     path: str
     code: str
     values: tuple[tuple[str, Any], ...] = ()
+    text: str = ""
 
     def told(self, language: str = "en") -> dict[str, str]:
         """``{"path", "code", "message", "remedy"}`` in ``en`` or ``zh``."""
         column = 1 if language.startswith("zh") else 0
-        message, remedy = TEXTS[self.code][column]
+        message, remedy = TEXTS[self.text or self.code][column]
         words = {
             name: WORDS[value][column] if isinstance(value, str) and value in WORDS else value
             for name, value in self.values

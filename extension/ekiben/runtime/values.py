@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -130,7 +131,9 @@ def read_value(
             places = bad if unseen == "reject" else warnings
             if len(places) < MOST or places is bad:
                 listed = ", ".join(repr(entry) for entry in field["categories"][:20])
-                places.append(problem(path, "unknown_category", value=shown(found), categories=listed))
+                told = problem(path, "unknown_category", value=shown(found), categories=listed)
+                # Only what the sample had was counted.
+                places.append(told if field.get("counts") else replace(told, text="unlisted_category"))
     elif field["minimum"] is not None and field["kind"] in ("number", "integer"):
         low, high = span(field)
         if not low <= found <= high and outside != "accept":

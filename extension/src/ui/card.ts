@@ -19,6 +19,8 @@ export interface Carrier {
   tryRows(rows: Row[]): Promise<TryAnswer>;
   serve(): Promise<void>;
   stop(): Promise<void>;
+  /** Takes any text in a field from now on. */
+  freeText(field: string): Promise<void>;
   /** What the service of this model counted; null where none runs. */
   watch(): Promise<Figures | null>;
   /** What an image of this model would weigh; some seconds. */
@@ -47,7 +49,7 @@ export class Card {
   ) {
     this.tabs = new Tabs(t('Views of {model}', { model: data.model.name }), [
       { id: 'try', title: () => t('Try'), make: () => this.makeTry() },
-      { id: 'contract', title: () => t('Contract'), make: () => contractTab(this.data.model.contract) },
+      { id: 'contract', title: () => t('Contract'), make: () => contractTab(this.data.model.contract, this.life === 'live' ? field => void this.loosen(field) : null) },
       { id: 'proof', title: () => t('Proof'), make: () => proofTab(this.data.model.contract, this.data.replays, this.data.model.compiled) },
       { id: 'watch', title: () => t('Watch'), make: () => this.makeWatch() },
       { id: 'image', title: () => t('Image'), make: () => this.makeImage() },
@@ -89,6 +91,7 @@ export class Card {
     this.life = life;
     this.attempt?.enable(life === 'live');
     this.imaging?.enable(life === 'live');
+    this.tabs.renew('contract');
     this.header();
   }
 
@@ -205,6 +208,16 @@ export class Card {
             key: 'serve'
           })
     ];
+  }
+
+  private async loosen(field: string): Promise<void> {
+    this.failure = null;
+    try {
+      await this.carrier.freeText(field);
+    } catch (error) {
+      this.failure = failureOf(error);
+    }
+    this.header();
   }
 
   private async act(verb: 'serve' | 'stop'): Promise<void> {

@@ -1,15 +1,15 @@
 /** Contract: what goes in and what comes out, as the sample showed it. */
 import { plural, t } from '../words';
 import type { Contract, Field } from '../wire';
-import { h } from './dom';
+import { button, h } from './dom';
 import { kindWord } from './form';
 import { text } from './format';
 import { histogram } from './histogram';
 
 const LISTED = 6;
 
-/** The contract as a table of fields. */
-export function contractTab(contract: Contract): HTMLElement {
+/** The contract as a table of fields; `freeText` takes any text in one, null where nobody could. */
+export function contractTab(contract: Contract, freeText: ((field: string) => void) | null): HTMLElement {
   return h(
     'div',
     { class: 'ek-contract' },
@@ -28,8 +28,8 @@ export function contractTab(contract: Contract): HTMLElement {
       h(
         'table',
         { class: 'ek-table' },
-        part(t('goes in'), contract.inputs),
-        part(t('comes out'), contract.outputs)
+        part(t('goes in'), contract.inputs, freeText),
+        part(t('comes out'), contract.outputs, null)
       )
     )
   );
@@ -82,24 +82,40 @@ function outside(contract: Contract): string {
 }
 
 /** One half of the table: both share their columns, so that they can be read against each other. */
-function part(caption: string, fields: readonly Field[]): HTMLElement[] {
+function part(caption: string, fields: readonly Field[], freeText: ((field: string) => void) | null): HTMLElement[] {
   const names = [caption, t('kind'), t('may be missing'), t('seen values'), t('distribution')];
   return [
     h('tbody', { class: 'ek-table-head' }, h('tr', {}, names.map(name => h('th', { scope: 'col' }, name)))),
-    h('tbody', {}, fields.map(line))
+    h('tbody', {}, fields.map(field => line(field, freeText)))
   ];
 }
 
-function line(field: Field): HTMLElement {
+function line(field: Field, freeText: ((field: string) => void) | null): HTMLElement {
   return h(
     'tr',
     {},
     h('th', { scope: 'row' }, field.name),
     h('td', {}, kindWord(field), ' ', h('code', { class: 'ek-dim' }, dtype(field))),
     h('td', {}, field.nullable ? t('yes') : t('no')),
-    h('td', {}, seen(field)),
+    h(
+      'td',
+      {},
+      seen(field),
+      freeText &&
+        mayBeText(field) &&
+        button(t('Take any text'), () => freeText(field.name), {
+          kind: 'quiet',
+          name: t('Take any text in {name}', { name: field.name }),
+          title: t('If these are texts that people write: any text is answered, here and by services that start from now on.')
+        })
+    ),
     h('td', { class: 'ek-tiny' }, histogram(field))
   );
+}
+
+/** Texts that the sample happened to repeat look like categories; a pandas categorical is one. */
+function mayBeText(field: Field): boolean {
+  return field.kind === 'category' && field.all_categories === null && (field.categories ?? []).every(each => typeof each === 'string');
 }
 
 function dtype(field: Field): string {

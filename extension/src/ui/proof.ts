@@ -95,6 +95,15 @@ function faster(compiled: Compiled): HTMLElement {
 }
 
 function line(replay: Replay): HTMLElement {
+  if (replay.problem) {
+    return h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, station(replay.station)),
+      [0, 1, 2].map(() => h('td', { class: 'ek-right ek-dim' }, '–')),
+      h('td', { class: 'ek-wrong' }, `✗ ${replay.problem}`)
+    );
+  }
   const passed = replay.mismatches.length === 0;
   return h(
     'tr',
