@@ -11,7 +11,7 @@ from html import escape
 
 from ekiben.amounts import form, size
 from ekiben.records import Finding, Image, Job, Model, Record, Server, SizeEstimate
-from ekiben.words import _
+from ekiben.words import _, again
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,10 @@ def findings(found: Sequence[Finding]) -> Listing:
     words = {"info": _("info"), "warning": _("warning"), "error": _("error")}
     return Findings(
         (_("Level"), _("Finding"), _("Remedy")),
-        tuple((words[f.level], f.message, f.remedy) for f in found),
+        tuple(
+            (words[f.level], again(f.told.get("message"), f.message), again(f.told.get("remedy"), f.remedy))
+            for f in found
+        ),
         tuple(found),
         "",
     )

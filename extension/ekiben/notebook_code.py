@@ -148,7 +148,9 @@ class Carried:
         about = {"storage": saved.storage, "trusted": list(saved.trusted), "options": saved.options}
         (folder / "object.json").write_text(json.dumps({**about, "framework": taken.name}), encoding="utf-8")
         shutil.copyfile(taken.adapter(), folder / "adapter.py")
-        findings = tuple(replace(finding, message=f"{name}: {finding.message}") for finding in saved.findings)
+        findings = tuple(
+            replace(finding, message=f"{name}: {finding.message}", told={}) for finding in saved.findings
+        )
         return replace(saved, findings=findings)
 
 

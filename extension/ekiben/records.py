@@ -37,6 +37,7 @@ from ekiben.image_records import (
 from ekiben.image_records import (
     Vulnerability as Vulnerability,
 )
+from ekiben.words import kept_of
 
 FORMAT = 1
 
@@ -50,11 +51,15 @@ Input = Literal["table", "array", "tensor", "records", "texts", "images"]
 
 @dataclass(frozen=True)
 class Finding(Record):
-    """Something worth telling the user, with the remedy."""
+    """Something worth telling, with the remedy; ``told`` has both as ``words.kept`` keeps them."""
 
     level: Level
     message: str
     remedy: str = ""
+    told: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        self.told.update(kept_of(message=self.message, remedy=self.remedy))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from ekiben.amounts import form, size
 from ekiben.records import Compiled, Contract, Field, Model, Piece, Prediction, Replay, Server
 from ekiben.runtime.images import seen as seen_image
-from ekiben.words import _
+from ekiben.words import _, again
 
 CELL = 'style="text-align:left;vertical-align:top;padding:2px 16px 2px 0"'
 QUIET = 'style="opacity:.75"'
@@ -32,7 +32,8 @@ def box_html(model: Model, replays: tuple[Replay, ...]) -> str:
         f"{model.estimator} · {task(model.contract)} · {storage(model.storage)} · {compiled(model.compiled)}"
     )
     findings = "".join(
-        f"<p>{escape(finding.message)} <span {QUIET}>{escape(finding.remedy)}</span></p>"
+        f"<p>{escape(again(finding.told.get('message'), finding.message))} "
+        f"<span {QUIET}>{escape(again(finding.told.get('remedy'), finding.remedy))}</span></p>"
         for finding in model.findings
     )
     return (

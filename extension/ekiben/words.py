@@ -56,8 +56,44 @@ def _catalogue(name: str) -> dict[str, Any]:
     return data
 
 
+class Said(str):
+    """A sentence in one language that still knows its key and values, so that it can be said in another."""
+
+    key: str
+    values: dict[str, object]
+
+
+def kept(text: object) -> dict[str, Any] | None:
+    """``{"key", "values"}`` of a sentence that ``_`` made, as plain JSON; None for any other text."""
+    if not isinstance(text, Said):
+        return None
+    return {
+        "key": text.key,
+        "values": {name: kept(value) or str(value) for name, value in text.values.items()},
+    }
+
+
+def kept_of(**texts: object) -> dict[str, Any]:
+    """``kept`` of those ``texts`` that ``_`` made."""
+    return {name: said for name, text in texts.items() if (said := kept(text))}
+
+
+def again(told: dict[str, Any] | None, text: str) -> str:
+    """What ``kept`` gave, in the current language; ``text`` where nothing was kept."""
+    if not told:
+        return text
+    values = {n: again(each, "") if isinstance(each, dict) else each for n, each in told["values"].items()}
+    return _said(told["key"], values)
+
+
 def _(text: str, **values: object) -> str:
     """``text`` in the current language, with ``{name}`` filled from ``values``."""
+    return _said(text, values)
+
+
+def _said(text: str, values: dict[str, object]) -> Said:
     found = _catalogue(language()).get(text)
     chosen: str = found[0] if found and found[0] else text
-    return chosen.format(**values) if values else chosen
+    said = Said(chosen.format(**values) if values else chosen)
+    said.key, said.values = text, values
+    return said

@@ -100,11 +100,12 @@ export interface Vulnerability {
   readonly aliases: readonly string[];
 }
 
-/** Something worth telling the user, with the remedy. */
+/** Something worth telling, with the remedy; `told` has both as `words.kept` keeps them. */
 export interface Finding {
   readonly level: Level;
   readonly message: string;
   readonly remedy: string;
+  readonly told: Readonly<Record<string, Json>>;
 }
 
 /**

@@ -2,6 +2,7 @@
  * Words for people: the English sentence is the key of the catalogue that the Python side reads too.
  */
 import catalogue from '../ekiben/locale/zh_CN/LC_MESSAGES/ekiben.json';
+import type { Finding } from './wire';
 
 const chinese: Readonly<Record<string, unknown>> = catalogue;
 
@@ -19,6 +20,24 @@ export function t(text: string, values: Values = {}): string {
   const chosen: unknown = Array.isArray(found) ? found[0] : undefined;
   const sentence = typeof chosen === 'string' && chosen !== '' ? chosen : text;
   return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** A sentence as Python keeps it (`words.kept`); a value may be one itself. */
+interface Kept {
+  readonly key: string;
+  readonly values: Readonly<Record<string, string | Kept>>;
+}
+
+/** A part of a finding in the page's language; as it was told where no key of it was kept. */
+export function again(finding: Pick<Finding, 'message' | 'remedy'> & { readonly told?: unknown }, part: 'message' | 'remedy'): string {
+  const told = finding.told as Readonly<Record<string, Kept>> | undefined;
+  const kept = told?.[part];
+  return kept ? say(kept) : finding[part];
+}
+
+function say(kept: Kept): string {
+  const values = Object.entries(kept.values).map(([name, value]) => [name, typeof value === 'string' ? value : say(value)]);
+  return t(kept.key, Object.fromEntries(values) as Values);
 }
 
 /** `one` for a single thing, else `many` with `{n}` filled. Both are keys of the catalogue. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import nbformat
@@ -20,7 +21,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 X = pandas.DataFrame({{"note": ["good soup", "bad soup"] * 20, "stars": [5, 1] * 20}})
-read = make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough")
+X["email"] = [f"ann{{n}}@example.com" for n in range(40)]
+read = make_column_transformer((TfidfVectorizer(), "note"), ("passthrough", ["stars"]))
 soup = make_pipeline(read, LogisticRegression()).fit(X, [True, False] * 20)
 {NAME} = LogisticRegression()
 box = ekiben.wrap(soup, X, name="soup", compiled=False)
@@ -61,7 +63,9 @@ def job(subject, events, wait):
 def shown(window):
     """A narrow window on a wrapped model, with a job that runs and one that failed; in English."""
     window.set("translation-extension", "plugin", '{"locale": "en"}')
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(CELL), nbformat.v4.new_code_cell("box")]
+    )
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, window.lab.root / "states.ipynb")
     made = [job("soup:2", RUNS, True), job("registry.example.com/team/soup:3", FAILS, False)]
@@ -121,3 +125,21 @@ def test_one_click_makes_a_column_free_text(shown):
     expect(row).not_to_contain_text("one of a list", timeout=30_000)
     expect(row.get_by_role("button")).to_have_count(0)
     expect(page.locator(".jp-CodeCell", has_text='box.contract.field("note").text()').first).to_be_visible()
+
+
+def test_findings_of_an_english_kernel_are_read_in_chinese(shown):
+    """The page's language is what JupyterLab writes on it; the kernel's stays."""
+    page = shown.page
+    cards = page.locator(".jp-OutputArea-output .ek-card")
+    english = cards.first.locator(".ek-finding").first
+    expect(english).to_contain_text("email")
+    page.evaluate("() => { document.documentElement.lang = 'zh-CN'; }")
+    try:
+        shown.run_cell(
+            page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") - 1
+        )
+        expect(cards.last.locator(".ek-finding").first).to_contain_text(
+            re.compile("[\u4e00-\u9fff]{4}"), timeout=30_000
+        )
+    finally:
+        page.evaluate("() => { document.documentElement.lang = 'en'; }")

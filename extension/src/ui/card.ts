@@ -1,6 +1,6 @@
 /** The card of a box: what it is, whether it runs, and the tabs Try, Contract, Proof, Watch, Image, Code. */
 import { buildCell } from '../cells';
-import { t } from '../words';
+import { again, t } from '../words';
 import type { CardData, Compiled, Finding, Server, SizeEstimate, TryAnswer } from '../wire';
 import { codeTab } from './code';
 import { contractTab } from './contract';
@@ -174,7 +174,7 @@ export class Card {
           { class: 'ek-note' },
           t('The kernel is busy or gone: this is the card as it was. Run the cell again if it stays so.')
         ),
-      this.failure && findings([{ level: 'error', message: this.failure.message, remedy: this.failure.remedy }]),
+      this.failure && findings([{ level: 'error', message: this.failure.message, remedy: this.failure.remedy, told: {} }]),
       findings(model.findings)
     );
   }
@@ -248,8 +248,8 @@ function findings(all: readonly Finding[]): HTMLElement | false {
           { class: `ek-finding ek-level-${finding.level}` },
           h('strong', {}, words[finding.level]),
           ' ',
-          finding.message,
-          finding.remedy && h('span', { class: 'ek-remedy' }, ` ${finding.remedy}`)
+          again(finding, 'message'),
+          finding.remedy && h('span', { class: 'ek-remedy' }, ` ${again(finding, 'remedy')}`)
         )
       )
     )

@@ -1,5 +1,5 @@
 /** Image: what was built of this model, whether it was proven, and what weighs what in it. */
-import { t } from '../words';
+import { again, t } from '../words';
 import type { Audit, Image, SizeEstimate, Vulnerability } from '../wire';
 import { button, h, swap, type Child } from './dom';
 import { failureOf } from './failure';
@@ -79,7 +79,7 @@ function one(image: Image): HTMLElement {
     h('p', { class: 'ek-dim ek-ellipsis', title: image.digest }, image.digest),
     image.findings.map(
       (finding): Child =>
-        h('p', { class: `ek-finding ek-level-${finding.level}` }, finding.message, finding.remedy && ` ${finding.remedy}`)
+        h('p', { class: `ek-finding ek-level-${finding.level}` }, again(finding, 'message'), finding.remedy && ` ${again(finding, 'remedy')}`)
     ),
     image.audit && audit(image.audit),
     treemap(image)

@@ -1,5 +1,5 @@
 /** IMAGES: what was built and proven, and what is being built. */
-import { t } from '../words';
+import { again, t } from '../words';
 import type { Image, Job, LayerStep } from '../wire';
 import { button, copyButton, h, type Child } from './dom';
 import { bytes, clock } from './format';
@@ -55,7 +55,7 @@ function imageRow(image: Image, ending: ReadonlySet<string>, act: ImageActions):
       ` · ${image.engine} · ${clock(image.created)}`
     ),
     !proven && h('p', { class: 'ek-detail' }, t('kept as {name}', { name: image.reference })),
-    reason && problem(reason.message, reason.remedy),
+    reason && problem(again(reason, 'message'), again(reason, 'remedy')),
     found > 0 && h('p', { class: 'ek-detail ek-wrong' }, t('Known vulnerabilities: {n}, of {all} packages', { n: found, all: image.audit?.checked ?? 0 })),
     image.parts.length > 0 &&
       h(
