@@ -37,7 +37,6 @@ from ekiben.image_records import (
 from ekiben.image_records import (
     Vulnerability as Vulnerability,
 )
-from ekiben.words import kept_of
 
 FORMAT = 1
 
@@ -51,7 +50,7 @@ Input = Literal["table", "array", "tensor", "records", "texts", "images"]
 
 @dataclass(frozen=True)
 class Finding(Record):
-    """Something worth telling, with the remedy; ``told`` has both as ``words.kept`` keeps them."""
+    """Something worth telling, with the remedy; ``told`` has both as ``words.Said.kept`` gives it."""
 
     level: Level
     message: str
@@ -59,7 +58,8 @@ class Finding(Record):
     told: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        self.told.update(kept_of(message=self.message, remedy=self.remedy))
+        parts = {"message": getattr(self.message, "kept", None), "remedy": getattr(self.remedy, "kept", None)}
+        self.told.update({name: kept() for name, kept in parts.items() if kept})
 
 
 @dataclass(frozen=True)

@@ -62,24 +62,14 @@ class Said(str):
     key: str
     values: dict[str, object]
 
-
-def kept(text: object) -> dict[str, Any] | None:
-    """``{"key", "values"}`` of a sentence that ``_`` made, as plain JSON; None for any other text."""
-    if not isinstance(text, Said):
-        return None
-    return {
-        "key": text.key,
-        "values": {name: kept(value) or str(value) for name, value in text.values.items()},
-    }
-
-
-def kept_of(**texts: object) -> dict[str, Any]:
-    """``kept`` of those ``texts`` that ``_`` made."""
-    return {name: said for name, text in texts.items() if (said := kept(text))}
+    def kept(self) -> dict[str, Any]:
+        """``{"key", "values"}`` as plain JSON; a value may be a sentence itself."""
+        values = {n: each.kept() if isinstance(each, Said) else str(each) for n, each in self.values.items()}
+        return {"key": self.key, "values": values}
 
 
 def again(told: dict[str, Any] | None, text: str) -> str:
-    """What ``kept`` gave, in the current language; ``text`` where nothing was kept."""
+    """What ``Said.kept`` gave, in the current language; ``text`` where nothing was kept."""
     if not told:
         return text
     values = {n: again(each, "") if isinstance(each, dict) else each for n, each in told["values"].items()}

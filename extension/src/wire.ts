@@ -100,7 +100,7 @@ export interface Vulnerability {
   readonly aliases: readonly string[];
 }
 
-/** Something worth telling, with the remedy; `told` has both as `words.kept` keeps them. */
+/** Something worth telling, with the remedy; `told` has both as `words.Said.kept` gives it. */
 export interface Finding {
   readonly level: Level;
   readonly message: string;

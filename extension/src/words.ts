@@ -22,7 +22,7 @@ export function t(text: string, values: Values = {}): string {
   return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
-/** A sentence as Python keeps it (`words.kept`); a value may be one itself. */
+/** A sentence as Python keeps it (`words.Said.kept`); a value may be one itself. */
 interface Kept {
   readonly key: string;
   readonly values: Readonly<Record<string, string | Kept>>;
