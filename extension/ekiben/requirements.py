@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import Any
+from urllib.parse import urlsplit
 
 from ekiben.distributions import canonical, folder_of, homes, name_of, origin, orphan
 from ekiben.errors import RequirementsFailed
@@ -94,6 +95,16 @@ def needed(imports: Iterable[str], *, also: Iterable[str] = (), indexes: bool = 
                 _(
                     "If packages come from there: ekiben.wrap(…, indexes=True) writes the addresses into the project."
                 ),
+            )
+        )
+    if indexes and any(urlsplit(url).password for url in known.indexes):
+        findings.append(
+            Finding(
+                "warning",
+                _(
+                    "The address of a package index has a password in it, which travels with the project and its images."
+                ),
+                _("Leave indexes=True out, and give the address where the project is built: PIP_INDEX_URL."),
             )
         )
     return Needs((*(known.lines() if indexes else ()), *lines), direct, tuple(findings))

@@ -215,8 +215,12 @@ def test_indexes_of_pip_stay_here_unless_asked(pip_home, monkeypatch):
     (finding,) = found.findings
     assert finding.level == "info" and "indexes=True" in finding.remedy and "secret" not in finding.message
     asked = needed(["numpy"], indexes=True)
-    assert asked.lines[0] == f"--extra-index-url {private}" and not asked.findings
+    assert asked.lines[0] == f"--extra-index-url {private}"
+    (warned,) = asked.findings
+    assert warned.level == "warning" and "password" in warned.message and "secret" not in str(warned)
     assert not any("/srv" in line for line in asked.lines)  # no other machine has these folders
+    pip_home.write_text("[global]\nindex-url = https://packages.example.org/simple\n")
+    assert not needed(["numpy"], indexes=True).findings
 
 
 def test_uv_looks_where_pip_looks(pip_home):

@@ -20,9 +20,8 @@ def _series(pandas: Any, field: dict[str, Any], values: list[Any]) -> Any:
     dtype = field["dtype"]
     if dtype == "category":
         kind = pandas.CategoricalDtype(field["all_categories"], ordered=field["ordered"])
-        known = set(
-            field["all_categories"]
-        )  # pandas means to refuse what is none; so far it made a gap of it
+        # What is no category was made a gap; pandas 4 refuses it.
+        known = set(field["all_categories"])
         return pandas.Series([value if value in known else None for value in values], dtype=kind)
     if field["kind"] == "datetime":
         aware = "," in dtype
