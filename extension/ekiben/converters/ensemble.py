@@ -20,11 +20,15 @@ MOST_NODES = 8_000_000
 
 
 class Ensemble:
-    """Trees on rows of ``width`` numbers; ``dtype`` is that in which they are compared."""
+    """Trees on rows of ``width`` numbers; ``dtype`` is that in which they are compared.
+
+    ``bounded`` ones refuse a number that is infinite in 32 bits.
+    """
 
     def __init__(self, width: int, dtype: str) -> None:
         self.width = width
         self.dtype = dtype
+        self.bounded = False
         self.count = 0
         self._inner = 0
         self._leaves = 0

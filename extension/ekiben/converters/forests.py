@@ -29,6 +29,9 @@ def grow(ensemble: Ensemble, tree: Any, found: Any, features: Any = None) -> Non
     leaf = tree.children_left == -1
     feature = tree.feature.clip(0) if features is None else features[tree.feature.clip(0)]
     missing = getattr(tree, "missing_go_to_left", None)
+    # A tree that is given some columns looks at no others.
+    whole = features is None or len(set(features.tolist())) == ensemble.width
+    ensemble.bounded = ensemble.bounded or whole
     ensemble.add(
         feature, tree.threshold, tree.children_left, tree.children_right, leaf, found, missing=missing
     )

@@ -14,6 +14,8 @@ from .tables import by_tables
 
 #: From rows to the numbers of their leaves, trees × n (or of each row), in parts.
 Ask = Callable[[Any], list[Any]]
+#: From here on a number of 64 bits is infinite in 32.
+INFINITE = 2.0**128 - 2.0**103
 
 
 @step("trees")
@@ -33,7 +35,11 @@ def _trees(node: dict[str, Any]) -> Step:
     few: Any = _by_lines(node, by_tables(node)) if node["table"] else walk or lined
     many: Any = lined or walk
 
+    bounded = node.get("bounded", False)
+
     def answer(x: Any) -> Any:
+        if bounded and (numpy.abs(x) >= INFINITE).any():
+            raise ValueError("Input contains infinity or a value too large for dtype('float32').")
         parts = [total(places) for places in (few if len(x) <= most else many)(x)]
         made = parts[0] if len(parts) == 1 else numpy.concatenate(parts)
         made = made.reshape(outputs)
