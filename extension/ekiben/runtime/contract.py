@@ -45,8 +45,10 @@ def check(contract: Contract, rows: Any) -> tuple[list[list[Any]], list[Problem]
     return check_columns(contract, columns)
 
 
-def check_columns(contract: Contract, columns: list[list[Any]]) -> tuple[list[list[Any]], list[Problem]]:
+def check_columns(contract: Contract, columns: list[Any]) -> tuple[list[Any], list[Problem]]:
     """The same columns, each value read against its field, and the warnings.
+
+    A column may be an array of numbers (n,), and is one afterwards where it had nothing to say.
 
     Raises:
         InvalidRows: with the places that break the contract: of each column no more than ``MOST``.
@@ -56,7 +58,15 @@ def check_columns(contract: Contract, columns: list[list[Any]]) -> tuple[list[li
     if contract["input"] == "tensor":
         return columns, warnings
     rules = (contract["unseen"], contract["outside"])
-    for field, values in zip(contract["inputs"], columns, strict=True):
+    columns = list(columns)
+    for place, (field, values) in enumerate(zip(contract["inputs"], columns, strict=True)):
+        if hasattr(values, "dtype"):
+            from .typed import column
+
+            made = column(field, values)
+            values = columns[place] = values.tolist() if made is None else made
+            if made is not None:
+                continue
         if clean(field, values):
             continue
         rest = _rest(contract, field)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..columns import MANY, Columns, Rows, plainly
 from ..contract import check_columns
 from ..engine import LARGE_BODY, LARGE_ROWS, ODD_BODY, Engine
 from ..predictor import dumps, notices, plain
@@ -24,15 +25,19 @@ class Given:
     """Rows of a request: ``rows`` as ``/predict`` takes them, or ``columns`` in the contract's order, or
     ``checked`` as the model takes them.
 
+    ``rows`` may be one array of tensors (n × shape), a column an array of numbers (n,), and ``matrix`` holds
+    the columns (n × fields) where they came as one array.
+
     ``place(row, rest)`` is where a row's value stands in the request; ``row`` is empty for all of it.
     """
 
     rows: list[Any] | None = None
-    columns: list[list[Any]] | None = None
-    checked: list[Any] | None = None
+    columns: list[Any] | None = None
+    checked: Rows | None = None
+    matrix: Any = None
     place: Place = field(default=lambda row, rest: f"$.rows[{row}]{rest}" if row else f"$.rows{rest}")
 
-    def check(self, predictor: Any) -> tuple[list[Any], list[Problem]]:
+    def check(self, predictor: Any) -> tuple[Rows, list[Problem]]:
         """Rows as the model takes them, and the warnings.
 
         Raises:
@@ -42,7 +47,11 @@ class Given:
             if self.checked is not None:
                 return self.checked, []
             if self.rows is not None:
-                checked, warnings = predictor.check(self.rows)
+                made = _tensors(predictor.contract, self.rows)
+                if made is not None:
+                    return made, []
+                rows = list(self.rows) if hasattr(self.rows, "dtype") else self.rows
+                checked, warnings = predictor.check(rows)
             else:
                 checked, warnings = self._check_columns(predictor.contract)
         except InvalidRows as error:
@@ -51,14 +60,22 @@ class Given:
             raise InvalidRows([*self.moved(told), *error.problems[len(told) :]], error.status) from None
         return checked, self.moved(warnings)
 
-    def _check_columns(self, contract: dict[str, Any]) -> tuple[list[Any], list[Problem]]:
+    def _check_columns(self, contract: dict[str, Any]) -> tuple[Rows, list[Problem]]:
         columns = self.columns or []
-        if not columns or not columns[0]:
+        if not columns or not len(columns[0]):
             raise InvalidRows([problem("$.rows", "empty_rows")])
+        if self.matrix is not None:
+            from ..typed import matrix
+
+            made = matrix(contract["inputs"], self.matrix)
+            if made is not None:
+                return made, []
         columns, warnings = check_columns(contract, columns)
-        return (
-            columns[0] if contract["input"] in ("texts", "images") else list(zip(*columns, strict=True))
-        ), warnings
+        if contract["input"] in ("texts", "images"):
+            return columns[0], warnings
+        if len(columns[0]) >= MANY and any(hasattr(column, "dtype") for column in columns):
+            return Columns(columns), warnings
+        return list(zip(*map(plainly, columns), strict=True)), warnings
 
     def moved(self, problems: list[Problem]) -> list[Problem]:
         """The same problems at their places in the request."""
@@ -72,7 +89,7 @@ class Given:
         """The rows as ``/predict`` takes them, as plain JSON data."""
         if self.rows is not None:
             return [plain(row) for row in self.rows]
-        columns = self.columns or []
+        columns = [plainly(column) for column in self.columns or []]
         if contract["input"] in ("texts", "images"):
             return plain(columns[0]) if columns else []
         rows = [plain(row) for row in zip(*columns, strict=True)]
@@ -80,6 +97,15 @@ class Given:
             return rows
         names = [entry["name"] for entry in contract["inputs"]]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _tensors(contract: dict[str, Any], rows: Any) -> Any:
+    """An array of tensors as the model takes it; None where each row must be looked at."""
+    if not hasattr(rows, "dtype"):
+        return None
+    from ..typed import tensors
+
+    return tensors(contract, rows)
 
 
 @dataclass
@@ -118,7 +144,7 @@ async def ask(call: Call, read: Callable[[], Given]) -> Answer:
         return await _through(call, await aside(read) if large else read())
     predictor = engine.predictor
 
-    def prepare() -> tuple[list[Any], list[Problem]]:
+    def prepare() -> tuple[Rows, list[Problem]]:
         return read().check(predictor)
 
     rows, warnings = await aside(prepare) if large else prepare()

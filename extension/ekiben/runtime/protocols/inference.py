@@ -127,7 +127,7 @@ def _flat(contents: dict[str, Any], datatype: str, shape: tuple[int, ...], path:
         if len(values) != sized(shape):
             raise refused(400, path, "tensor_size", got=len(values), wanted=sized(shape))
         return values
-    return from_json(plain(values), datatype, shape, path)
+    return from_json(values, datatype, shape, path)
 
 
 def _contents(entry: Output) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from ..columns import MANY
 from ..problems import MOST, InvalidRows, problem
 from .asking import Given, Place
 from .call import refused
@@ -65,7 +66,7 @@ def _columns(contract: dict[str, Any], tensors: list[Tensor], names: list[str], 
             path, first = tensor.path, names[0]
             raise refused(400, path, "unequal", got=tensor.shape[0], first=first, wanted=count)
         image = field["kind"] == "image"
-        columns.append(tensor.filed() if image else _values(field, tensor, tensor.listed()))
+        columns.append(tensor.filed() if image else _values(field, tensor))
     paths = {name: by_name[name].path for name in names}
     return Given(columns=columns, place=_place(names, paths))
 
@@ -87,15 +88,18 @@ def _whole(contract: dict[str, Any], tensor: Tensor) -> Given:
         wanted = (-1, *fields[0]["shape"])
         if len(tensor.shape) != len(wanted) or tensor.shape[1:] != wanted[1:]:
             raise refused(400, tensor.path, "tensor_shape", got=list(tensor.shape), wanted=list(wanted))
-        return Given(rows=list(tensor.array()), place=place)
+        return Given(rows=tensor.array(), place=place)
     width = len(fields)
     if width == 1:
         _one_a_row(tensor)
-        return Given(columns=[_values(fields[0], tensor, tensor.listed())], place=place)
+        return Given(columns=[_values(fields[0], tensor)], place=place)
     if len(tensor.shape) != 2 or tensor.shape[1] != width:
         raise refused(400, tensor.path, "tensor_shape", got=list(tensor.shape), wanted=[-1, width])
-    values = tensor.listed()
-    columns = [_values(field, tensor, values[at::width]) for at, field in enumerate(fields)]
+    if tensor.shape[0] >= MANY and hasattr(tensor.flat, "dtype"):
+        values = tensor.flat.reshape(tensor.shape)
+        return Given(columns=list(values.T), matrix=values, place=place)
+    listed = tensor.listed()
+    columns = [_filled(field, tensor, listed[at::width]) for at, field in enumerate(fields)]
     return Given(columns=columns, place=place)
 
 
@@ -139,7 +143,14 @@ def _kind(field: dict[str, Any], tensor: Tensor) -> None:
         )
 
 
-def _values(field: dict[str, Any], tensor: Tensor, values: list[Any]) -> list[Any]:
+def _values(field: dict[str, Any], tensor: Tensor) -> Any:
+    """A column's values: few as Python's own, many as they came."""
+    if hasattr(tensor.flat, "dtype") and tensor.datatype != "BYTES" and sized_rows(tensor) >= MANY:
+        return tensor.flat
+    return _filled(field, tensor, tensor.listed())
+
+
+def _filled(field: dict[str, Any], tensor: Tensor, values: list[Any]) -> list[Any]:
     # Arrays of text have no null. Where there are categories an empty text is none of them, so it is a gap;
     # free text may be empty, unless the form leaves no other way to say that it is missing.
     known = field["categories"]

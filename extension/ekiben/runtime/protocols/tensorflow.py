@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy
 
-from ..predictor import plain
 from . import messages as form
 from .asking import Given, ask
 from .call import Call, refused
@@ -128,7 +127,7 @@ def _tensor(name: str, proto: dict[str, Any]) -> Tensor:
         if len(values) != count:
             raise refused(400, path, "tensor_size", got=len(values), wanted=count)
         return Tensor(name, datatype, shape, values, path, empty_is_gap=True)
-    return Tensor(name, datatype, shape, from_json(plain(values), datatype, shape, path), path, True)
+    return Tensor(name, datatype, shape, from_json(values, datatype, shape, path), path, True)
 
 
 def _proto(entry: Output) -> dict[str, Any]:

@@ -104,12 +104,14 @@ def check_head(name: Any, datatype: Any, shape: Any, path: str) -> tuple[int, ..
     return tuple(shape)
 
 
-def from_json(data: Any, datatype: str, shape: tuple[int, ...], path: str) -> list[Any]:
-    """The values of a tensor's ``data``, nested or flat.
+def from_json(data: Any, datatype: str, shape: tuple[int, ...], path: str) -> Any:
+    """The values of a tensor's ``data``: lists, nested or flat, or an array of the datatype's kind of numbers.
 
     Raises:
         InvalidRows: they are not of the datatype or not as many as the shape says.
     """
+    if isinstance(data, numpy.ndarray):
+        return _of(data, datatype, shape, path)
     if not isinstance(data, list):
         raise refused(400, path, "tensor_type", part="data")
     flat = data
@@ -128,6 +130,20 @@ def from_json(data: Any, datatype: str, shape: tuple[int, ...], path: str) -> li
     if len(flat) != sized(shape):
         raise refused(400, path, "tensor_size", got=len(flat), wanted=sized(shape))
     return flat
+
+
+def _of(values: Any, datatype: str, shape: tuple[int, ...], path: str) -> Any:
+    """An array (n,), held against datatype and shape."""
+    kinds = "iu" if "INT" in datatype else "b" if datatype == "BOOL" else "fiu" if datatype in FLOATS else ""
+    limits = numpy.iinfo(NUMPY[datatype]) if "INT" in datatype else None
+    fits = values.dtype.kind in kinds
+    if fits and limits is not None and len(values):
+        fits = limits.min <= values.min().item() and values.max().item() <= limits.max
+    if not fits:
+        raise refused(400, f"{path}.data", "tensor_values", datatype=datatype)
+    if len(values) != sized(shape):
+        raise refused(400, path, "tensor_size", got=len(values), wanted=sized(shape))
+    return values
 
 
 def _within(flat: list[Any], kinds: set[type], datatype: str) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..problems import InvalidRows, kind_of
 from ..reply import Reply
+from . import data
 from .asking import Answer, Given, ask, written
-from .call import Call, read_json, refused, sentences
+from .call import Call, refused, sentences
 from .described import inputs, outputs
 from .tensor_rows import given
 from .tensors import Output, Tensor, check_head, from_bytes, from_json, output
@@ -141,7 +142,7 @@ async def _infer(call: Call) -> Reply:
     def read() -> Given:
         call.unpack()
         head, binary = _parts(call)
-        request = read_json(head)
+        request = data.request(head)
         if not isinstance(request, dict):
             raise refused(400, "$", "body_type", got=kind_of(request), wanted="inputs")
         wanted.read(request)
