@@ -104,6 +104,12 @@ def plain(values: Any) -> list[Any]:
 @supposed(some.data())
 def test_columns_are_the_same_values_one_by_one(count: int, rules: str, drawn: some.DataObject) -> None:
     parts = drawn.draw(columns(count))
+    if drawn.draw(some.booleans()):  # all of one kind, which are looked at in one go
+        parts = [
+            ({**entry, "name": f"{entry['name']}{at}"}, *rest)
+            for at in range(2)
+            for entry, *rest in parts[:1]
+        ]
     upright = drawn.draw(some.booleans())  # shape (n, 1)
     agreement = contract("table", *(entry for entry, _kind, _values in parts))
     agreement |= {"unseen": rules, "outside": rules}
@@ -156,6 +162,10 @@ def test_clean_columns_stay_arrays() -> None:
     sent[0].flat[7] = numpy.inf
     (wrong,), _told = asked(agreement, sent)
     assert (wrong.path, wrong.code) == ("$.inputs[0].data[7]", "not_finite")
+    alike = contract("table", NUMBER, {**NUMBER, "name": "y"})
+    pair = [Tensor(name, "FP32", (10,), numpy.ones(10, "f4"), "$.inputs[0]") for name in "xy"]
+    rows, _warnings = asked(alike, pair)
+    assert isinstance(rows, Columns) and rows.matrix is not None
     matrix = contract("array", NUMBER, {**NUMBER, "name": "y"})
     rows, _warnings = asked(matrix, [Tensor("input", "FP64", (10, 2), numpy.ones(20), "$.inputs[0]")])
     assert isinstance(rows, Columns) and rows.matrix is not None

@@ -26,7 +26,8 @@ def request(body: bytes) -> Any:
     Raises:
         InvalidRows: it is not JSON.
     """
-    if len(body) >= LEAST and (read := _reader()):
+    # Many tensors that are short each are read as quickly without.
+    if len(body) >= LEAST * max(1, body.count(b'"datatype"')) and (read := _reader()):
         found = read(body)
         if found is not None:
             return found

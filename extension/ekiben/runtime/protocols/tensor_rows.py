@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+import numpy
+
 from ..columns import MANY
 from ..problems import MOST, InvalidRows, problem
 from .asking import Given, Place
@@ -68,7 +70,10 @@ def _columns(contract: dict[str, Any], tensors: list[Tensor], names: list[str], 
         image = field["kind"] == "image"
         columns.append(tensor.filed() if image else _values(field, tensor))
     paths = {name: by_name[name].path for name in names}
-    return Given(columns=columns, place=_place(names, paths))
+    # Columns of one kind are held against their fields in one go, and are one array in most models anyway.
+    alike = len({getattr(column, "dtype", None) for column in columns}) == 1
+    matrix = numpy.stack(columns, axis=1) if alike and hasattr(columns[0], "dtype") else None
+    return Given(columns=columns, matrix=matrix, place=_place(names, paths))
 
 
 def _whole(contract: dict[str, Any], tensor: Tensor) -> Given:
