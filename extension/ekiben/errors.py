@@ -27,6 +27,8 @@ and stays as ``__cause__``.
 
 from __future__ import annotations
 
+import sys
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,6 +59,27 @@ class EkibenError(Exception):
             "where": self.where,
             "remedy": self.remedy,
         }
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython asks for the lines to show: the notebook's own, and no step within ekiben."""
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        shown = shell.InteractiveTB.structured_traceback(
+            type(self), self, _before_ekiben(self.__traceback__), tb_offset=1
+        )
+        return list(shown)
+
+
+def _before_ekiben(frames: TracebackType | None) -> TracebackType | None:
+    """The steps until the first within ekiben; all of them where that would leave none."""
+    outside: list[TracebackType] = []
+    step = frames
+    while step is not None and step.tb_frame.f_globals.get("__name__", "").partition(".")[0] != "ekiben":
+        outside.append(step)
+        step = step.tb_next
+    kept = None
+    for one in reversed(outside):
+        kept = TracebackType(kept, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return kept or frames
 
 
 class UnsupportedModel(EkibenError):
