@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ekiben.records import Replay
@@ -62,7 +62,7 @@ class EkibenError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """IPython asks for the lines to show: the notebook's own, and no step within ekiben."""
-        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
         shown = shell.InteractiveTB.structured_traceback(
             type(self), self, _before_ekiben(self.__traceback__), tb_offset=1
         )
