@@ -41,16 +41,6 @@ def blob(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Docker's settings of this test, to be written; no other login is known."""
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "docker").mkdir()
-    return tmp_path / "docker" / "config.json"
-
-
 def auths(host: str, user: str = USER, secret: str = PASSWORD) -> str:
     """What ``docker login`` writes."""
     return json.dumps({"auths": {host: {"auth": base64.b64encode(f"{user}:{secret}".encode()).decode()}}})

@@ -85,16 +85,6 @@ def blob(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Docker's settings, to be written; no other login is known."""
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "docker").mkdir()
-    return tmp_path / "docker" / "config.json"
-
-
 def test_a_blob_that_lies_elsewhere_is_asked_about_not_fetched_and_no_login_goes_along(
     blob: Path, docker_config: Path
 ) -> None:
