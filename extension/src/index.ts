@@ -12,6 +12,7 @@ import { bentoIcon } from './icons';
 import { KernelEye } from './kernel';
 import { activateAround, insertCell, runBeside, runCell } from './notebook';
 import { EkibenPanel } from './panel';
+import { translateSettings } from './settings';
 import { t } from './words';
 
 const ID = 'ekiben:plugin';
@@ -35,6 +36,7 @@ function activate(
   palette: ICommandPalette | null,
   restorer: ILayoutRestorer | null
 ): void {
+  translateSettings(registry, ID);
   const settings = registry.load(ID);
   let values: { insertCells: boolean; refreshSeconds: number } = { insertCells: true, refreshSeconds: 5 };
   void settings.then(loaded => {
