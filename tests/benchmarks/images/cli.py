@@ -47,9 +47,9 @@ def run(rounds: int, only: Sequence[str], mlflow: bool) -> dict[str, dict[str, l
         ours, peer = Ours(ground, place), BentoML(ground, place / "peer")
         other = mlflow_peer.found(ground, place / "mlflow") if mlflow else None
         box = ours.wrap(models.small())
-        peer.wrap(models.small())
         for number in range(rounds):
             name = f"bench{number}"
+            peer.wrap(models.small())  # its builds take the latest model
             # The first build of each side is always cold; later ones begin from it.
             if "cold" in only or number == 0:
                 cold = [
@@ -75,7 +75,7 @@ def run(rounds: int, only: Sequence[str], mlflow: bool) -> dict[str, dict[str, l
             for kind, make in (("retrained", models.small), ("heavy", models.heavy)):
                 if kind not in only:
                     continue
-                if number == 0:  # a rebuild: each side has built such a model before
+                if "cold" in only or number == 0:  # a rebuild: each side has built such a model before
                     before = make()
                     ours.build(ours.wrap(before), f"{name}/ours:1")
                     peer.wrap(before)
