@@ -18,6 +18,8 @@ from ekiben import convert, form_code
 from ekiben.testing import converter_conformance
 from test_converters import GRAPH, tried
 
+pytestmark = pytest.mark.slow
+
 RANDOM = numpy.random.default_rng(0)
 STEPS = RANDOM.normal(size=(60, 5, 3)).astype("float32")
 WORDS = RANDOM.integers(0, 50, (60, 7))
@@ -123,7 +125,6 @@ def test_what_it_learned_stays_and_answers_are_those_of_evaluation(tmp_path):
     assert numpy.allclose(golden.answers["predictions"], told, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
 def test_several_answers_are_served_as_the_notebook_gave_them(monkeypatch, tmp_path):
     monkeypatch.setattr(convert, "WORTH", 0.0)  # how fast so small a network is depends on who else works
     torch.manual_seed(0)
