@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from rig.web import served
 
 Record = dict[str, Any]
 
@@ -76,12 +77,8 @@ def answering(known: dict[tuple[str, str], list[Record]], **how: Any) -> Iterato
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     told = Advisories(f"http://127.0.0.1:{server.server_port}/v1/query", known, **how)
     server.advisories = told  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(server):
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

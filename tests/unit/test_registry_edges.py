@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from ekiben.builders.oci.credentials import login
 from ekiben.builders.oci.reference import parse
 from ekiben.errors import BuildFailed
 from rig.projects import nothing
+from rig.web import served
 
 BODY = b"ekiben" * 5000
 DIGEST = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
@@ -69,13 +69,8 @@ def odd(answer: Callable[[Any], tuple[int, dict[str, str], bytes] | None]) -> It
             """Says nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.host = f"127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(server) as told.host:
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
