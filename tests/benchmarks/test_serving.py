@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -66,6 +67,17 @@ def test_ours_and_a_bare_server_end_in_a_table_with_ratios(iris: Model, tmp_path
     assert json.loads(json.dumps(data))["summary"]["iris"].keys() == {"ekiben", "uvicorn"}
     assert wrapped.running == "NumPy"
     assert f"| **ekiben** (NumPy) | {rate['ekiben']:,.0f}" in text and "4x1 uvicorn" in text
+
+
+def test_a_goal_tells_what_a_constant_answer_would_reach() -> None:
+    def loads(alone: float, together: float) -> dict[str, Any]:
+        rates = {"1x1": alone, "16x1": together}
+        return {"loads": {load: {"rate": rate, "p99": 1.0, "errors": 0} for load, rate in rates.items()}}
+
+    contenders = {"ekiben": loads(6000, 30000), "uvicorn": loads(8000, 40000), "kserve": loads(200, 300)}
+    summary = {"pipeline": contenders}
+    (goal,) = [one for one in goals(summary, {}) if "text pipeline" in one.text]
+    assert (goal.ratio, goal.where, goal.floor, goal.reached) == (30, "pipeline 1x1 kserve", 40, False)
 
 
 def test_a_server_that_answers_wrongly_is_no_peer(iris: Model, tmp_path: Path) -> None:

@@ -41,11 +41,19 @@ def _head(results: Results) -> list[str]:
 
 
 def _goals(goals: list[Goal]) -> list[str]:
-    lines = ["## Goals", "", "| goal | bound | ratio | | worst case |", "|---|---|---|---|---|"]
+    lines = [
+        "## Goals",
+        "",
+        "Bare uvicorn: what a constant answer without a model reaches in our place in the worst case.",
+        "",
+        "| goal | bound | ratio | | worst case | bare uvicorn |",
+        "|---|---|---|---|---|---|",
+    ]
     for goal in goals:
         ratio = "–" if goal.ratio is None else f"{goal.ratio:.3g}"
         said = {True: "reached", False: "**not reached**", None: "–"}[goal.reached]
-        lines.append(f"| {goal.text} | {goal.bound} | {ratio} | {said} | {goal.where} |")
+        floor = "–" if goal.floor is None else f"{goal.floor:.3g}"
+        lines.append(f"| {goal.text} | {goal.bound} | {ratio} | {said} | {goal.where} | {floor} |")
     return [*lines, ""]
 
 
