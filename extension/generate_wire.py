@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 from ekiben import records  # noqa: E402
 
 HEADER = """\
-// Generated from extension/ekiben/records.py by extension/generate_wire.py: `make fix` renews it.
+// Generated from extension/ekiben/records by extension/generate_wire.py: `make fix` renews it.
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

@@ -1,4 +1,10 @@
-"""Frozen dataclasses to JSON and back, for the records and nothing more."""
+"""Frozen dataclasses to JSON and back, for the records and nothing more.
+
+``FORMAT`` numbers every file that is kept. Upgrade manual:
+
+* 1 – the first format. ``Tolerance.scales`` came later: where it is not there, no output has one, and
+  every number counts by itself, as it did. ``Compiled.ways`` came later too: without it nothing is told.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,8 @@ import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
+
+FORMAT = 1
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-// Generated from extension/ekiben/records.py by extension/generate_wire.py: `make fix` renews it.
+// Generated from extension/ekiben/records by extension/generate_wire.py: `make fix` renews it.
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -6,17 +6,113 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** The number that every kept format carries. */
 export const FORMAT = 1;
 
+export type Input = 'table' | 'array' | 'tensor' | 'records' | 'texts' | 'images';
+
 export type Kind = 'number' | 'integer' | 'boolean' | 'text' | 'category' | 'datetime' | 'image';
-
-export type Level = 'info' | 'warning' | 'error';
-
-export type ServerState = 'starting' | 'ready' | 'stopped' | 'failed';
-
-export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
 export type Unseen = 'reject' | 'warn' | 'accept';
 
-export type Input = 'table' | 'array' | 'tensor' | 'records' | 'texts' | 'images';
+export type Level = 'info' | 'warning' | 'error';
+
+export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
+
+export type ServerState = 'starting' | 'ready' | 'stopped' | 'failed';
+
+/**
+ * What goes in, what comes out, and the examples that prove it.
+ *
+ * `input` is the form of the sample (`ekiben.canonical` has the table of forms): rows are objects
+ * for `table` and `records`, lists of numbers for `array`, nested lists for `tensor`, strings
+ * for `texts`, `{"b64": …}` for `images`. `unseen` says what happens to a category that the
+ * sample did not have, `outside` to a number beyond its range.
+ */
+export interface Contract {
+  readonly input: Input;
+  readonly inputs: readonly Field[];
+  readonly outputs: readonly Field[];
+  readonly task: string;
+  readonly classes: readonly Json[] | null;
+  readonly sample_rows: number;
+  readonly golden: Golden;
+  readonly dtype: string;
+  readonly unseen: Unseen;
+  readonly outside: Unseen;
+  readonly tolerance: Tolerance;
+  readonly format: number;
+}
+
+/**
+ * One input or output, as the sample showed it.
+ *
+ * `dtype` is the pandas or numpy name and rebuilds the column exactly; `kind` is what forms
+ * and JSON Schema need. `shape` is that of one row's value: `()` is a scalar, `(3,)` three
+ * numbers. `minimum` and `maximum` are seen values (ISO 8601 text for datetimes).
+ * `categories` are the values that are allowed; `all_categories` those of a pandas categorical
+ * dtype in its own order, seen or not. `counts` is a histogram of the sample (of more than 100,000
+ * rows, of every k-th): 16 equal bins from minimum to maximum, or one count a category. `missing`
+ * is `nan` where an object column keeps its gaps as NaN and not as None, and `absent` where the
+ * sample's records had no such key.
+ *
+ * An image has the `modes` of Pillow that the sample had, a shape of height, width and channels with
+ * -1 where the sample's sizes differ, and its smallest and largest number of pixels as the ends
+ * (`runtime/images.py`).
+ */
+export interface Field {
+  readonly name: string;
+  readonly dtype: string;
+  readonly kind: Kind;
+  readonly shape: readonly number[];
+  readonly nullable: boolean;
+  readonly minimum: number | string | null;
+  readonly maximum: number | string | null;
+  readonly categories: readonly Json[] | null;
+  readonly all_categories: readonly Json[] | null;
+  readonly ordered: boolean;
+  readonly missing: string;
+  readonly counts: readonly number[];
+  readonly modes: readonly string[];
+}
+
+/**
+ * Rows of the user's sample with the answers that the live object gave at capture.
+ *
+ * `rows` are as they travel in a request; `answers` has one list a name, row by row
+ * (`predictions`, and `probabilities` where the model gives them).
+ */
+export interface Golden {
+  readonly rows: readonly Json[];
+  readonly answers: Readonly<Record<string, Json>>;
+}
+
+/**
+ * How large an output's numbers are: by position on the last axis, and the least length of a row.
+ *
+ * Both are seen in the golden answers; `runtime/tolerance.py` says how they count.
+ */
+export interface Scale {
+  readonly sizes: readonly number[];
+  readonly least: number;
+}
+
+/**
+ * Numbers agree when `|a - b| <= absolute + relative * size`; everything else when equal.
+ *
+ * `size` is `|b|`. Outputs of 32-bit numbers are in `scales` by name: there a number counts at
+ * least with what its position and its row are used to, for that is what it was rounded with.
+ */
+export interface Tolerance {
+  readonly relative: number;
+  readonly absolute: number;
+  readonly scales: Readonly<Record<string, Scale>>;
+}
+
+/** Something worth telling, with the remedy; `told` has both as `words.Said.kept` gives it. */
+export interface Finding {
+  readonly level: Level;
+  readonly message: string;
+  readonly remedy: string;
+  readonly told: Readonly<Record<string, Json>>;
+}
 
 /**
  * Packages held against known advisories. `why` says why some or all were not.
@@ -28,6 +124,30 @@ export interface Audit {
   readonly unchecked: readonly string[];
   readonly vulnerabilities: readonly Vulnerability[];
   readonly why: string;
+}
+
+/**
+ * A container image. `replay` is its proof; without one that passed it is not called done.
+ *
+ * `base` is the image under it with its digest, where the builder tells it. `wanted` is the name
+ * that an unproven image was to get; its findings say why it did not. `parts` are what weighs, the
+ * heaviest first; `audit` is the report on known vulnerabilities.
+ */
+export interface Image {
+  readonly reference: string;
+  readonly digest: string;
+  readonly bytes: number;
+  readonly engine: string;
+  readonly model: string;
+  readonly created: string;
+  readonly layers: readonly Layer[];
+  readonly replay: Replay | null;
+  readonly base: string;
+  readonly findings: readonly Finding[];
+  readonly wanted: string;
+  readonly parts: readonly Part[];
+  readonly audit: Audit | null;
+  readonly format: number;
 }
 
 /** One layer of an image: `bytes` as stored by the engine, and the step that made it. */
@@ -49,21 +169,6 @@ export interface LayerStep {
   readonly bytes: number;
   readonly seconds: number;
   readonly how: string;
-}
-
-/**
- * Where a model came from, as it was at capture.
- *
- * `notebook` is the path in the git work tree, or the file's name alone where there is none;
- * `revision` the commit, `dirty` whether a tracked file differed from it, `repository` its address
- * without a login. `parameters` are those that the notebook was run with.
- */
-export interface Origin {
-  readonly notebook: string;
-  readonly revision: string;
-  readonly dirty: boolean;
-  readonly repository: string;
-  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /**
@@ -100,123 +205,29 @@ export interface Vulnerability {
   readonly aliases: readonly string[];
 }
 
-/** Something worth telling, with the remedy; `told` has both as `words.Said.kept` gives it. */
-export interface Finding {
-  readonly level: Level;
+/**
+ * A slow verb in a process of its own; step `step` of `steps` (counted from 1).
+ *
+ * `layers` are those of an image that are done.
+ */
+export interface Job {
+  readonly id: string;
+  readonly verb: string;
+  readonly subject: string;
+  readonly state: JobState;
+  readonly step: number;
+  readonly steps: number;
   readonly message: string;
+  readonly log: string;
+  readonly pid: number;
+  readonly birth: number;
+  readonly started: string;
+  readonly ended: string;
+  readonly error: string;
   readonly remedy: string;
-  readonly told: Readonly<Record<string, Json>>;
-}
-
-/**
- * One input or output, as the sample showed it.
- *
- * `dtype` is the pandas or numpy name and rebuilds the column exactly; `kind` is what forms
- * and JSON Schema need. `shape` is that of one row's value: `()` is a scalar, `(3,)` three
- * numbers. `minimum` and `maximum` are seen values (ISO 8601 text for datetimes).
- * `categories` are the values that are allowed; `all_categories` those of a pandas categorical
- * dtype in its own order, seen or not. `counts` is a histogram of the sample (of more than 100,000
- * rows, of every k-th): 16 equal bins from minimum to maximum, or one count a category. `missing`
- * is `nan` where an object column keeps its gaps as NaN and not as None, and `absent` where the
- * sample's records had no such key.
- *
- * An image has the `modes` of Pillow that the sample had, a shape of height, width and channels with
- * -1 where the sample's sizes differ, and its smallest and largest number of pixels as the ends
- * (`runtime/images.py`).
- */
-export interface Field {
-  readonly name: string;
-  readonly dtype: string;
-  readonly kind: Kind;
-  readonly shape: readonly number[];
-  readonly nullable: boolean;
-  readonly minimum: number | string | null;
-  readonly maximum: number | string | null;
-  readonly categories: readonly Json[] | null;
-  readonly all_categories: readonly Json[] | null;
-  readonly ordered: boolean;
-  readonly missing: string;
-  readonly counts: readonly number[];
-  readonly modes: readonly string[];
-}
-
-/**
- * How large an output's numbers are: by position on the last axis, and the least length of a row.
- *
- * Both are seen in the golden answers; `runtime/tolerance.py` says how they count.
- */
-export interface Scale {
-  readonly sizes: readonly number[];
-  readonly least: number;
-}
-
-/**
- * Numbers agree when `|a - b| <= absolute + relative * size`; everything else when equal.
- *
- * `size` is `|b|`. Outputs of 32-bit numbers are in `scales` by name: there a number counts at
- * least with what its position and its row are used to, for that is what it was rounded with.
- */
-export interface Tolerance {
-  readonly relative: number;
-  readonly absolute: number;
-  readonly scales: Readonly<Record<string, Scale>>;
-}
-
-/**
- * Rows of the user's sample with the answers that the live object gave at capture.
- *
- * `rows` are as they travel in a request; `answers` has one list a name, row by row
- * (`predictions`, and `probabilities` where the model gives them).
- */
-export interface Golden {
-  readonly rows: readonly Json[];
-  readonly answers: Readonly<Record<string, Json>>;
-}
-
-/**
- * What goes in, what comes out, and the examples that prove it.
- *
- * `input` is the form of the sample (`ekiben.canonical` has the table of forms): rows are objects
- * for `table` and `records`, lists of numbers for `array`, nested lists for `tensor`, strings
- * for `texts`, `{"b64": …}` for `images`. `unseen` says what happens to a category that the
- * sample did not have, `outside` to a number beyond its range.
- */
-export interface Contract {
-  readonly input: Input;
-  readonly inputs: readonly Field[];
-  readonly outputs: readonly Field[];
-  readonly task: string;
-  readonly classes: readonly Json[] | null;
-  readonly sample_rows: number;
-  readonly golden: Golden;
-  readonly dtype: string;
-  readonly unseen: Unseen;
-  readonly outside: Unseen;
-  readonly tolerance: Tolerance;
+  readonly result: Readonly<Record<string, Json>> | null;
+  readonly layers: readonly LayerStep[];
   readonly format: number;
-}
-
-/**
- * One thing of the notebook that the model's code needs, or that was looked at and left.
- *
- * `kind` is `function`, `class`, `import`, `constant`, `object`, `module` or `file`;
- * `how` is `source` (as it was written), `value` (as it was in the kernel), `kept` (a saved
- * object beside the module), `copied` (a file) or `left`. `place` names cell and line; it is
- * empty where there is none. `note` says why.
- */
-export interface Piece {
-  readonly name: string;
-  readonly kind: string;
-  readonly how: string;
-  readonly place: string;
-  readonly note: string;
-}
-
-/** Microseconds of one call with `rows` rows, by the native object and by the compiled form. */
-export interface Timing {
-  readonly rows: number;
-  readonly native: number;
-  readonly compiled: number;
 }
 
 /** A converter that was tried: how much faster one row is, or why it does not serve. */
@@ -287,6 +298,37 @@ export interface Model {
 }
 
 /**
+ * Where a model came from, as it was at capture.
+ *
+ * `notebook` is the path in the git work tree, or the file's name alone where there is none;
+ * `revision` the commit, `dirty` whether a tracked file differed from it, `repository` its address
+ * without a login. `parameters` are those that the notebook was run with.
+ */
+export interface Origin {
+  readonly notebook: string;
+  readonly revision: string;
+  readonly dirty: boolean;
+  readonly repository: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/**
+ * One thing of the notebook that the model's code needs, or that was looked at and left.
+ *
+ * `kind` is `function`, `class`, `import`, `constant`, `object`, `module` or `file`;
+ * `how` is `source` (as it was written), `value` (as it was in the kernel), `kept` (a saved
+ * object beside the module), `copied` (a file) or `left`. `place` names cell and line; it is
+ * empty where there is none. `note` says why.
+ */
+export interface Piece {
+  readonly name: string;
+  readonly kind: string;
+  readonly how: string;
+  readonly place: string;
+  readonly note: string;
+}
+
+/**
  * The generated service: rendered text by path. `folder` is empty until it is written.
  *
  * `copies` are the files that are no text: path in the project → where it lies on this machine.
@@ -299,6 +341,13 @@ export interface Project {
   readonly copies: Readonly<Record<string, string>>;
 }
 
+/** Microseconds of one call with `rows` rows, by the native object and by the compiled form. */
+export interface Timing {
+  readonly rows: number;
+  readonly native: number;
+  readonly compiled: number;
+}
+
 /** One golden row that a station answered otherwise. `row` counts from 0. */
 export interface Mismatch {
   readonly row: number;
@@ -307,6 +356,20 @@ export interface Mismatch {
   readonly expected: Json;
   readonly got: Json;
   readonly difference: number | null;
+}
+
+/** A warning that an answer carries: a value out of range, an unseen category. */
+export interface Notice {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Answers by name, row by row, with what they took and what to be careful about. */
+export interface Prediction {
+  readonly outputs: Readonly<Record<string, Json>>;
+  readonly milliseconds: number;
+  readonly warnings: readonly Notice[];
 }
 
 /** The golden examples at one station: `kernel`, `process`, `http`, …; `problem`: why none was asked. */
@@ -346,75 +409,22 @@ export interface Server {
   readonly format: number;
 }
 
-/** A warning that an answer carries: a value out of range, an unseen category. */
-export interface Notice {
-  readonly path: string;
-  readonly code: string;
-  readonly message: string;
-}
-
-/** Answers by name, row by row, with what they took and what to be careful about. */
-export interface Prediction {
-  readonly outputs: Readonly<Record<string, Json>>;
-  readonly milliseconds: number;
-  readonly warnings: readonly Notice[];
-}
-
-/**
- * A container image. `replay` is its proof; without one that passed it is not called done.
- *
- * `base` is the image under it with its digest, where the builder tells it. `wanted` is the name
- * that an unproven image was to get; its findings say why it did not. `parts` are what weighs, the
- * heaviest first; `audit` is the report on known vulnerabilities.
- */
-export interface Image {
-  readonly reference: string;
-  readonly digest: string;
-  readonly bytes: number;
-  readonly engine: string;
-  readonly model: string;
-  readonly created: string;
-  readonly layers: readonly Layer[];
-  readonly replay: Replay | null;
-  readonly base: string;
-  readonly findings: readonly Finding[];
-  readonly wanted: string;
-  readonly parts: readonly Part[];
-  readonly audit: Audit | null;
-  readonly format: number;
-}
-
-/**
- * A slow verb in a process of its own; step `step` of `steps` (counted from 1).
- *
- * `layers` are those of an image that are done.
- */
-export interface Job {
-  readonly id: string;
-  readonly verb: string;
-  readonly subject: string;
-  readonly state: JobState;
-  readonly step: number;
-  readonly steps: number;
-  readonly message: string;
-  readonly log: string;
-  readonly pid: number;
-  readonly birth: number;
-  readonly started: string;
-  readonly ended: string;
-  readonly error: string;
-  readonly remedy: string;
-  readonly result: Readonly<Record<string, Json>> | null;
-  readonly layers: readonly LayerStep[];
-  readonly format: number;
-}
-
-/** A variable of the kernel that could be the sample. */
-export interface SampleVariable {
+/** A variable of the kernel that holds a box. */
+export interface BoxVariable {
   readonly name: string;
-  readonly type: string;
-  readonly rows: number;
-  readonly columns: number;
+  readonly model: string;
+  readonly estimator: string;
+}
+
+/** All that the card shows. The widget's trait and the server's REST answer have this shape. */
+export interface CardData {
+  readonly model: Model;
+  readonly files: Readonly<Record<string, string>>;
+  readonly notebook: boolean;
+  readonly servers: readonly Server[];
+  readonly replays: readonly Replay[];
+  readonly images: readonly Image[];
+  readonly variable: string;
 }
 
 /**
@@ -436,11 +446,12 @@ export interface ModelVariable {
   readonly box: string;
 }
 
-/** A variable of the kernel that holds a box. */
-export interface BoxVariable {
+/** A variable of the kernel that could be the sample. */
+export interface SampleVariable {
   readonly name: string;
-  readonly model: string;
-  readonly estimator: string;
+  readonly type: string;
+  readonly rows: number;
+  readonly columns: number;
 }
 
 /** What the kernel holds: the answer to the JupyterLab button's look. */
@@ -449,17 +460,6 @@ export interface Snapshot {
   readonly models: readonly ModelVariable[];
   readonly boxes: readonly BoxVariable[];
   readonly format: number;
-}
-
-/** All that the card shows. The widget's trait and the server's REST answer have this shape. */
-export interface CardData {
-  readonly model: Model;
-  readonly files: Readonly<Record<string, string>>;
-  readonly notebook: boolean;
-  readonly servers: readonly Server[];
-  readonly replays: readonly Replay[];
-  readonly images: readonly Image[];
-  readonly variable: string;
 }
 
 /**

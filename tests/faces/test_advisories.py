@@ -11,8 +11,8 @@ import pytest
 from ekiben import image
 from ekiben.image import advisories, reach, system_advisories
 from ekiben.image.system_advisories import SystemWatch
-from ekiben.image_records import SystemPackage
 from ekiben.records import Audit, Image, Vulnerability
+from ekiben.records.image import SystemPackage
 from rig.osv import advisory, answering
 from test_image import in_container
 

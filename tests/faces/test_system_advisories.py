@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from ekiben.image import advisories, system_advisories
 from ekiben.image.system_advisories import SystemWatch
-from ekiben.image_records import SystemPackage
 from ekiben.records import Audit, Vulnerability
+from ekiben.records.image import SystemPackage
 from rig.osv import advisory, answering
 
 WHERE = "Debian:12"

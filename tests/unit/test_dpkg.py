@@ -9,7 +9,7 @@ import pytest
 from ekiben.builders import dpkg
 from ekiben.builders.oci import below, layers, native
 from ekiben.builders.oci.layers import Entry
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 
 STATUS = b"""Package: libc6
 Status: install ok installed

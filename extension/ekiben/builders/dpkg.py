@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Mapping
 
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 
 #: Where the lists lie in an image, and where it says which distribution it is; no leading slash.
 STATUS = re.compile(r"^var/lib/dpkg/status(\.d/[^/]+)?$")

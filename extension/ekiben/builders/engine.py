@@ -28,7 +28,7 @@ from typing import Any
 from ekiben.builders import bento, dpkg, steps, weights
 from ekiben.builders.running import run
 from ekiben.errors import BuildFailed
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 from ekiben.protocols import WATCHED, Progress
 from ekiben.records import Finding, Image, Layer, Part, Project
 from ekiben.shell import ask, watch

@@ -20,7 +20,7 @@ from ekiben import paths
 from ekiben.builders.engine import Engine, paired
 from ekiben.builders.oci.reference import parse, plain
 from ekiben.errors import BuildFailed
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 from ekiben.protocols import WATCHED
 from ekiben.records import Finding, Image, Layer, Part
 from ekiben.shell import ask

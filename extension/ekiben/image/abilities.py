@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 from ekiben.records import Finding, Image, Part, Project, SizeEstimate
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ekiben import __version__, paths
 from ekiben.errors import MissingDependency
 from ekiben.image import kept
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 from ekiben.records import Image, Model
 from ekiben.words import _
 

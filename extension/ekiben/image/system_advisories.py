@@ -24,7 +24,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from ekiben.image.reach import Reach
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 from ekiben.records import Audit, Vulnerability
 from ekiben.words import _
 

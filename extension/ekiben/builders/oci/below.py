@@ -14,7 +14,7 @@ from typing import Any
 from ekiben import paths
 from ekiben.builders import dpkg
 from ekiben.builders.oci import layers
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 
 #: Shared objects that the loader can find; Python's own packages are not among them.
 _LIBRARY = re.compile(r"^(?!.*/(?:site|dist)-packages/)(?:.*/)?([^/]+\.so(?:\.[^/]*)?)$")

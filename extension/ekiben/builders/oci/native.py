@@ -22,7 +22,7 @@ from ekiben.builders.oci.layers import Entry, Stored
 from ekiben.builders.oci.remote import Base
 from ekiben.builders.oci.shared_objects import Linked
 from ekiben.errors import BuildFailed
-from ekiben.image_records import SystemPackage
+from ekiben.records.image import SystemPackage
 from ekiben.words import _
 
 #: Where they lie in the image.

@@ -1,27 +1,13 @@
-"""The nouns that tell of an image's insides and where its model comes from; ``records`` has them all."""
+"""A container image, what is in it, and what it will weigh."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 
-from ekiben.codec import Record
-
-
-@dataclass(frozen=True)
-class Origin(Record):
-    """Where a model came from, as it was at capture.
-
-    ``notebook`` is the path in the git work tree, or the file's name alone where there is none;
-    ``revision`` the commit, ``dirty`` whether a tracked file differed from it, ``repository`` its address
-    without a login. ``parameters`` are those that the notebook was run with.
-    """
-
-    notebook: str = ""
-    revision: str = ""
-    dirty: bool = False
-    repository: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
+from ekiben.codec import FORMAT, Record
+from ekiben.records.finding import Finding
+from ekiben.records.service import Replay
 
 
 @dataclass(frozen=True)
@@ -122,3 +108,33 @@ class LayerStep(Record):
     bytes: int
     seconds: float
     how: str
+
+
+@dataclass(frozen=True)
+class Image(Record):
+    """A container image. ``replay`` is its proof; without one that passed it is not called done.
+
+    ``base`` is the image under it with its digest, where the builder tells it. ``wanted`` is the name
+    that an unproven image was to get; its findings say why it did not. ``parts`` are what weighs, the
+    heaviest first; ``audit`` is the report on known vulnerabilities.
+    """
+
+    reference: str
+    digest: str
+    bytes: int
+    engine: str
+    model: str
+    created: str
+    layers: tuple[Layer, ...] = ()
+    replay: Replay | None = None
+    base: str = ""
+    findings: tuple[Finding, ...] = ()
+    wanted: str = ""
+    parts: tuple[Part, ...] = ()
+    audit: Audit | None = None
+    format: int = FORMAT
+
+    @property
+    def proven(self) -> bool:
+        """Whether it answered as the notebook did."""
+        return self.replay is not None and self.replay.passed

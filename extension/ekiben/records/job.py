@@ -1,0 +1,37 @@
+"""A slow verb in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ekiben.codec import FORMAT, Record
+from ekiben.records.image import LayerStep
+
+JobState = Literal["running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Job(Record):
+    """A slow verb in a process of its own; step ``step`` of ``steps`` (counted from 1).
+
+    ``layers`` are those of an image that are done.
+    """
+
+    id: str
+    verb: str
+    subject: str
+    state: JobState
+    step: int
+    steps: int
+    message: str
+    log: str
+    pid: int
+    birth: float
+    started: str
+    ended: str = ""
+    error: str = ""
+    remedy: str = ""
+    result: dict[str, Any] | None = None
+    layers: tuple[LayerStep, ...] = ()
+    format: int = FORMAT
