@@ -28,9 +28,9 @@ from typing import Any
 from ekiben.builders import bento, dpkg, steps, weights
 from ekiben.builders.running import run
 from ekiben.errors import BuildFailed
-from ekiben.records.image import SystemPackage
 from ekiben.protocols import WATCHED, Progress
 from ekiben.records import Finding, Image, Layer, Part, Project
+from ekiben.records.image import SystemPackage
 from ekiben.shell import ask, watch
 from ekiben.words import _
 

@@ -20,9 +20,9 @@ from ekiben import paths
 from ekiben.builders.engine import Engine, paired
 from ekiben.builders.oci.reference import parse, plain
 from ekiben.errors import BuildFailed
-from ekiben.records.image import SystemPackage
 from ekiben.protocols import WATCHED
 from ekiben.records import Finding, Image, Layer, Part
+from ekiben.records.image import SystemPackage
 from ekiben.shell import ask
 from ekiben.words import _
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ekiben.records.image import SystemPackage
 from ekiben.records import Finding, Image, Part, Project, SizeEstimate
+from ekiben.records.image import SystemPackage
 
 
 @runtime_checkable

@@ -17,9 +17,9 @@ from ekiben.image.names import check_reference, default_base, unproven
 from ekiben.image.proving import prove
 from ekiben.image.system_advisories import SystemWatch, reach
 from ekiben.image.telling import Told
-from ekiben.records.image import SystemPackage
 from ekiben.protocols import Builder, Progress
 from ekiben.records import Finding, Image, LayerStep, Model, Project, Replay
+from ekiben.records.image import SystemPackage
 from ekiben.requirements import check_shippable
 from ekiben.words import _
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from ekiben import __version__, paths
 from ekiben.errors import MissingDependency
 from ekiben.image import kept
-from ekiben.records.image import SystemPackage
 from ekiben.records import Image, Model
+from ekiben.records.image import SystemPackage
 from ekiben.words import _
 
 MEDIA = "application/vnd.cyclonedx+json"

@@ -24,8 +24,8 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from ekiben.image.reach import Reach
-from ekiben.records.image import SystemPackage
 from ekiben.records import Audit, Vulnerability
+from ekiben.records.image import SystemPackage
 from ekiben.words import _
 
 _OSV = "https://api.osv.dev/v1/query"

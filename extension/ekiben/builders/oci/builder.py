@@ -40,9 +40,9 @@ from ekiben.builders.oci.layers import Stored
 from ekiben.builders.oci.reference import parse, source
 from ekiben.builders.oci.shared_objects import Linked
 from ekiben.errors import BuildFailed
-from ekiben.records.image import SystemPackage
 from ekiben.protocols import LayerProgress, Progress
 from ekiben.records import Finding, Image, Layer, LayerStep, Part, Project, SizeEstimate
+from ekiben.records.image import SystemPackage
 from ekiben.words import _
 
 _STEPS = 6
