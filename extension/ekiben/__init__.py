@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ekiben.box import Box, open_box, wrap
+    from ekiben.box import Box
     from ekiben.errors import EkibenError
     from ekiben.service import RunningServer, running
+    from ekiben.wrapping import open_box, wrap
 
 _HOMES = {
-    "wrap": "ekiben.box",
-    "open_box": "ekiben.box",
+    "wrap": "ekiben.wrapping",
+    "open_box": "ekiben.wrapping",
     "Box": "ekiben.box",
     "running": "ekiben.service",
     "RunningServer": "ekiben.service",

@@ -48,8 +48,8 @@ class EkibenMagics(Magics):
 
 def wrap(shell: InteractiveShell, options: argparse.Namespace) -> Any:
     """Assigns ``box`` and returns it."""
-    from ekiben.box import wrap as make
     from ekiben.caller import store_name
+    from ekiben.wrapping import wrap as make
 
     model = _variable(shell, options.model)
     sample = options.sample or _sample(shell.user_ns, options.model, model)

@@ -62,7 +62,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ekiben.box import Box, wrap
+from ekiben.box import Box
 from ekiben.capture import load_adapter
 from ekiben.errors import NotConverted, ReplayMismatch, ServiceFailed, UnsupportedModel
 from ekiben.protocols import Converter, Framework
@@ -72,6 +72,7 @@ from ekiben.registry import framework_of, names
 from ekiben.registry import plugin as plugin_of
 from ekiben.runtime.predictor import plain
 from ekiben.runtime.replay import compare
+from ekiben.wrapping import wrap
 
 #: What an adapter may import besides the libraries that its plugin names.
 SHARED = ("cloudpickle", "numpy", "pandas")

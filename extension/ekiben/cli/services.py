@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def serve(options: argparse.Namespace) -> int:
     """Starts the service; in the foreground it lives until Ctrl-C, with its log on the terminal."""
-    from ekiben.box import open_box
+    from ekiben.wrapping import open_box
 
     box = open_box(options.tag)
     note(_("Starting {tag} …", tag=box.model.tag))
@@ -74,7 +74,7 @@ def predict(options: argparse.Namespace) -> int:
     rows = _rows(options.file)
     server = desk.serving(options.id)
     if server is None:
-        from ekiben.box import open_box
+        from ekiben.wrapping import open_box
 
         answer = open_box(options.id).predict(rows)
     else:
