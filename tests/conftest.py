@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 from rig import container_rig  # noqa: F401 - a fixture for all folders
@@ -26,6 +28,16 @@ OURS = ("ekiben", "bentoml", "service:", "runtime", "uvicorn")
 BEFORE = "EKIBEN_TEST_HOME_BEFORE"
 PERSON = {**os.environ, "HOME": os.environ.get(BEFORE, os.environ.get("HOME", ""))}
 SESSION = uuid.uuid4().hex
+
+#: What Hypothesis makes is the same everywhere, however long a busy machine needs for it.
+hypothesis.settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,6 +70,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 HOME = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Chance is the same in each run, whichever tests ran before: not every model takes a seed of its own."""
+    random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -136,7 +158,7 @@ def nothing_stays_behind() -> Iterator[None]:
     yield
     if "ekiben.template" in sys.modules:
         sys.modules["ekiben.template"].end()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (left := _left_behind()) and time.monotonic() < deadline:
         time.sleep(0.1)
     told = [f"{process.pid} {' '.join(process.cmdline())[:160]}" for process in left]

@@ -27,10 +27,11 @@ FOUND = Vulnerability("jinja2", "3.1.6", "CVE-2026-0001", ("3.1.7",), ("TEST-202
 def test_a_known_one_is_told_with_its_fix_and_the_rest_as_not_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(reach, "FIRST", 60.0)
     known = {("jinja2", "3.1.6"): [advisory("jinja2", "TEST-2026-1", "CVE-2026-0001", "3.1.7")]}
     with answering(known) as source:
         monkeypatch.setenv("EKIBEN_ADVISORIES", source.url)
-        told = advisories.Watch(REQUIREMENTS).report(patience=60)
+        told = advisories.Watch(REQUIREMENTS).report(patience=600)
     assert sorted(source.asked) == [("jinja2", "3.1.6"), ("markupsafe", "3.0.2")]
     assert told == Audit(2, ("local @ file:///somewhere/local.whl",), (FOUND,))
     sentence = advisories.sentence(told)
@@ -42,7 +43,7 @@ def test_a_source_that_is_not_there_is_not_a_clean_report(monkeypatch: pytest.Mo
     with answering({}) as source:
         pass
     monkeypatch.setenv("EKIBEN_ADVISORIES", source.url)
-    told = advisories.Watch(REQUIREMENTS).report(patience=60)
+    told = advisories.Watch(REQUIREMENTS).report(patience=600)
     assert (told.checked, told.vulnerabilities) == (0, ())
     assert told.unchecked[:2] == ("jinja2==3.1.6", "markupsafe==3.0.2") and told.why
     assert "not checked" in advisories.sentence(told)

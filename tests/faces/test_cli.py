@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pytest
 from ekiben import __version__, cli, jobs, service
 from ekiben.image import BuiltImage
 from ekiben.records import Image, Model, Server
+from rig.waiting import until
 
 if TYPE_CHECKING:
     from ekiben.box import Box
@@ -27,7 +27,7 @@ ROW = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1
 
 
 def ekiben(
-    *arguments: str, given: str | None = None, limit: float = 120, **environment: str
+    *arguments: str, given: str | None = None, limit: float = 600, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -66,16 +66,15 @@ def test_an_empty_home(fresh_home: Path) -> None:
 
 
 def test_a_listing_starts_quickly() -> None:
-    """No BentoML behind ``ekiben ps``; the bound is loose, a busy machine is no failure of ours."""
+    """No BentoML behind ``ekiben ps``; of its own work, a busy machine is no failure of ours."""
     code = (
         "import sys; from ekiben.cli import main; main(['ps']); main(['jobs']);"
         "heavy = {'bentoml', 'numpy', 'pandas', 'sklearn', 'IPython', 'tornado'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    begin = time.perf_counter()
-    ekiben("ps")
-    assert time.perf_counter() - begin < 2
+    took = "import sys, time; from ekiben.cli import main; main(['ps']); sys.exit(time.process_time() > 2)"
+    subprocess.run([sys.executable, "-c", took], check=True)
 
 
 def test_models(iris_box: Box) -> None:
@@ -91,7 +90,10 @@ def test_ps_and_log(iris_server: RunningServer) -> None:
     assert iris_server.url in row and "ready" in row
     whole = ekiben("log", iris_server.record.id).stdout
     assert iris_server.url in whole
-    assert ekiben("log", iris_server.record.id, "-n", "1").stdout == whole.splitlines()[-1] + "\n"
+    (last,) = ekiben("log", iris_server.record.id, "-n", "1").stdout.splitlines()
+    # Answers given meanwhile are noted down a moment later: the last line was one of those.
+    again = ekiben("log", iris_server.record.id).stdout.splitlines()
+    assert last in again[len(whole.splitlines()) - 1 :]
 
 
 def test_predict(iris_box: Box, iris_server: RunningServer, tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_serve_in_the_foreground_until_ctrl_c(iris_box: Box) -> None:
     url, identity = process.stdout.readline().split()
     assert service.find(identity).url == url
     process.send_signal(signal.SIGINT)
-    _out, told = process.communicate(timeout=30)
+    _out, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
     assert identity not in [one.id for one in service.servers()]
 
@@ -219,7 +221,7 @@ def test_serve_ends_when_it_is_stopped_elsewhere(iris_box: Box, fresh_home: Path
     assert process.stdout is not None
     process.stdout.readline()
     assert ekiben("stop", "--all", **runtime).returncode == 0
-    _out, told = process.communicate(timeout=30)
+    _out, told = process.communicate(timeout=300)
     assert process.returncode == 0 and "stopped" in told
     assert listed("ps", **runtime) == []
 
@@ -253,11 +255,10 @@ def test_build_without_an_engine(iris_box: Box) -> None:
 def test_jobs_and_cancel() -> None:
     code = (
         "import time; from ekiben.jobs import emit; emit('step', step=2, steps=3, message='waiting');"
-        "time.sleep(60)"
+        "time.sleep(600)"
     )
     job = jobs.start("build", "faces:1", [sys.executable, "-c", code])
-    while jobs.find(job.id).step == 0:
-        time.sleep(0.05)
+    until(lambda: jobs.find(job.id).step)
     row = next(line for line in ekiben("jobs").stdout.splitlines() if job.id in line)
     assert "faces:1" in row and "2/3" in row and "waiting" in row
     assert "[2/3] waiting" in ekiben("log", job.id).stdout

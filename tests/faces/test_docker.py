@@ -73,7 +73,7 @@ def test_docker_loads_and_proves_what_was_built_without_it(
         port = image.free_port()
         name = builder.start(replace(built, engine="docker"), port)
         try:
-            image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 90)
+            image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 300)
             assert image.replay_http(f"http://127.0.0.1:{port}", iris_box.contract).passed
             # Docker looks by itself how the service is.
             health = "{{json .Config.Healthcheck.Test}}"

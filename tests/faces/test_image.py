@@ -204,14 +204,14 @@ def test_the_image_answers_by_hand_without_telemetry(
     port = image.free_port()
     name = builder.start(built.record, port)
     try:
-        image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 60)
+        image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 300)
         rows = iris_box.contract.golden.rows
         request = Request(
             f"http://127.0.0.1:{port}/predict",
             json.dumps({"rows": rows}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urlopen(request, timeout=30) as response:
+        with urlopen(request, timeout=120) as response:
             assert (
                 json.loads(response.read())["predictions"] == iris_box.contract.golden.answers["predictions"]
             )

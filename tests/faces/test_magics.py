@@ -31,7 +31,7 @@ class Notebook:
     def run(self, code: str) -> dict[str, Any]:
         """The content of the reply."""
         self.text, self.data = "", {}
-        reply = self.client.execute_interactive(code, timeout=120, output_hook=self.hear)
+        reply = self.client.execute_interactive(code, timeout=3000, output_hook=self.hear)
         content: dict[str, Any] = reply["content"]
         return content
 
@@ -51,7 +51,7 @@ class Notebook:
         return json.loads(self.ok(f"import json; print(json.dumps({expression}))") or self.text)
 
     def completions(self, code: str) -> list[str]:
-        reply = self.client.complete(code, reply=True, timeout=30)
+        reply = self.client.complete(code, reply=True, timeout=300)
         matches: list[str] = reply["content"]["matches"]
         return matches
 
@@ -62,7 +62,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     manager.start_kernel(cwd=str(tmp_path_factory.mktemp("magics")))
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready(timeout=60)
+    client.wait_for_ready(timeout=300)
     notebook = Notebook(client)
     notebook.ok(SETUP)
     yield notebook

@@ -112,7 +112,7 @@ def test_a_cold_build_without_any_right_is_the_same_image(
     port = image.free_port()
     container = container_rig.run("run", "-d", "--network", "host", "-e", f"PORT={port}", name).strip()
     try:
-        image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 90)
+        image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 300)
         assert image.replay_http(f"http://127.0.0.1:{port}", iris_box.contract).passed
     finally:
         container_rig.run("rm", "-f", container)

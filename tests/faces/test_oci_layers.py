@@ -138,7 +138,7 @@ print(json.dumps(image.to_json()))"""
         )
         for n, project in enumerate(projects * 2)
     ]
-    told = [process.communicate(timeout=300)[0] for process in running]
+    told = [process.communicate(timeout=1500)[0] for process in running]
     assert [process.returncode for process in running] == [0] * 6
     images = [Image.from_json(json.loads(text.splitlines()[-1])) for text in told]
     for image in images:

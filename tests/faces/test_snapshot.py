@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ekiben
@@ -200,10 +201,10 @@ def test_it_is_quick(iris: pd.DataFrame, fitted: LogisticRegression) -> None:
     namespace |= {"clf": fitted, "pipe": make_pipeline(StandardScaler(), fitted).fit(table, iris["target"])}
     took = []
     for _turn in range(20):
-        before = time.perf_counter()
+        before = time.thread_time()
         look(namespace, "en")._repr_mimebundle_()
-        took.append(time.perf_counter() - before)
-    assert min(took) < 0.05, "the least of some turns: the machine may be busy"
+        took.append(time.thread_time() - before)
+    assert min(took) < 0.05, "the least of some turns, of its own work: the machine may be busy"
 
 
 def test_looking_imports_no_library() -> None:
@@ -221,7 +222,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelC
     manager.start_kernel(cwd=str(tmp_path_factory.mktemp("kernel")))
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready(timeout=60)
+    client.wait_for_ready(timeout=300)
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -237,7 +238,7 @@ clf = LogisticRegression(max_iter=500).fit(X_train, y_train)
 
 
 def run(client: BlockingKernelClient, code: str, **options: Any) -> dict[str, Any]:
-    reply = client.execute_interactive(code, timeout=60, output_hook=lambda message: None, **options)
+    reply = client.execute_interactive(code, timeout=300, output_hook=lambda message: None, **options)
     assert reply["content"]["status"] == "ok", reply["content"]
     content: dict[str, Any] = reply["content"]
     return content
@@ -268,13 +269,13 @@ def test_functions_are_models_where_their_name_says_so(kernel: BlockingKernelCli
     run(kernel, "del predict_kind, helper")
 
 
-def test_a_real_kernel_answers_while_a_cell_runs(kernel: BlockingKernelClient) -> None:
+def test_a_real_kernel_answers_while_a_cell_runs(kernel: BlockingKernelClient, tmp_path: Path) -> None:
     run(kernel, SETUP)
     request = kernel.session.msg("create_subshell_request")
     kernel.control_channel.send(request)
-    subshell = kernel.control_channel.get_msg(timeout=10)["content"]["subshell_id"]
-    busy = kernel.execute("time.sleep(3)")
-    asked = time.monotonic()
+    subshell = kernel.control_channel.get_msg(timeout=120)["content"]["subshell_id"]
+    over = tmp_path / "over"
+    busy = kernel.execute(f"import os\nwhile not os.path.exists({str(over)!r}): time.sleep(0.05)")
     message = kernel.session.msg(
         "execute_request",
         {
@@ -288,9 +289,8 @@ def test_a_real_kernel_answers_while_a_cell_runs(kernel: BlockingKernelClient) -
     )
     message["header"]["subshell_id"] = subshell
     kernel.shell_channel.send(message)
-    reply = kernel.shell_channel.get_msg(timeout=10)
-    took = time.monotonic() - asked
+    reply = kernel.shell_channel.get_msg(timeout=120)
     assert reply["parent_header"]["msg_id"] == message["header"]["msg_id"], "the cell was answered first"
     assert reply["content"]["user_expressions"]["v"]["data"]["application/json"]["models"][0]["name"] == "clf"
-    assert took < 2.5
-    assert kernel.shell_channel.get_msg(timeout=10)["parent_header"]["msg_id"] == busy
+    over.touch()
+    assert kernel.shell_channel.get_msg(timeout=120)["parent_header"]["msg_id"] == busy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
 import pytest
 from ekiben import widget as widgets
 from ekiben.errors import MissingDependency
@@ -75,8 +76,14 @@ def test_a_field_is_made_free_text():
 
 
 @pytest.mark.slow
-def test_serve_and_stop_renew_the_card(iris_box):
-    card = CardWidget(iris_box)
+def test_serve_and_stop_renew_the_card():
+    """A model of its own: the card's buttons are about all services of the model, other tests' too."""
+    import ekiben
+    from sklearn.linear_model import LinearRegression
+
+    rows = [[float(number)] for number in range(9)]
+    model = LinearRegression().fit(rows, range(9))
+    card = CardWidget(ekiben.wrap(model, numpy.array(rows), name="buttons", compiled=False))
     assert ask(card, "serve")["ok"]
     assert "ready" in [server["state"] for server in card.card["servers"]]
     assert ask(card, "stop")["ok"]

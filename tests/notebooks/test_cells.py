@@ -51,7 +51,7 @@ def kernel(tmp_path_factory) -> Iterator[Kernel]:
     folder = tmp_path_factory.mktemp("cells")
     (folder / "words.txt").write_text("w")
     where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources=where, allow_errors=True)
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where, allow_errors=True)
     with client.setup_kernel():
         made = Kernel(client)
         made.run("import")

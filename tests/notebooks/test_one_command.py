@@ -104,7 +104,7 @@ def test_from_the_notebook_to_the_registry(tmp_path: Path, container_rig: Rig, h
         builder, port = image.choose("oci"), image.free_port()
         running = builder.start(built.record, port)
         try:
-            image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 120)
+            image.wait_ready(f"http://127.0.0.1:{port}", lambda: None, 300)
             assert image.replay_http(f"http://127.0.0.1:{port}", load_model(tag).contract).passed
         finally:
             builder.stop(running)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import psutil
 import pytest
 from ekiben import training
 from ekiben.errors import Cancelled, InvalidName, NotFound, NotReproduced
+from ekiben.paths import alive
+from rig.waiting import until
 
 pytestmark = pytest.mark.papermill
 
@@ -102,11 +103,12 @@ def test_cancelling_ends_the_kernel(tmp_path: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
     with pytest.raises(Cancelled):
         training.train(notebook, {}, stop)
-    time.sleep(0.5)
-    left = [
-        one for one in psutil.Process().children(recursive=True) if one.pid not in before and one.is_running()
-    ]
-    assert [one for one in left if one.status() != psutil.STATUS_ZOMBIE] == []
+
+    def left() -> list[psutil.Process]:
+        children = psutil.Process().children(recursive=True)
+        return [one for one in children if one.pid not in before and alive(one.pid, None)]
+
+    until(lambda: not left())
 
 
 def test_exit_status_of_a_wrong_command(tmp_path: Path) -> None:
@@ -127,14 +129,12 @@ def test_an_interrupted_command_leaves_no_kernel(tmp_path: Path) -> None:
     notebook = written(tmp_path, "import time; open('started', 'w').close(); time.sleep(600)")
     command = [sys.executable, "-m", "ekiben", "build", str(notebook), "-t", "x:1", "--json"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until((tmp_path / "started").exists)
     kernels = psutil.Process(process.pid).children(recursive=True)
     assert len(kernels) >= 2
     process.send_signal(signal.SIGTERM)
-    out, _none = process.communicate(timeout=60)
+    out, _none = process.communicate(timeout=300)
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["type"] == "Cancelled"
-    _gone, alive = psutil.wait_procs(kernels, timeout=10)
+    _gone, alive = psutil.wait_procs(kernels, timeout=120)
     assert alive == []

@@ -49,7 +49,7 @@ def test_trouble_ends_well(name, tmp_path):
     out = tmp_path / "out.ipynb"
     papermill.execute_notebook(
         str(FOLDER / f"{name}.ipynb"), str(out), kernel_name="python3", cwd=str(tmp_path),
-        progress_bar=False, execution_timeout=180,
+        progress_bar=False, execution_timeout=900,
     )  # fmt: skip
     printed = "".join(
         output.get("text", "")

@@ -35,7 +35,7 @@ def run(repository: Path, folder: Path, name: str, **parameters: Any) -> dict[st
         assert set(parameters) <= set(known), "the tutorial has no such parameter"
     papermill.execute_notebook(
         str(source), str(folder / name), parameters=parameters, kernel_name="python3", cwd=str(folder),
-        progress_bar=False, execution_timeout=600,
+        progress_bar=False, execution_timeout=1800,
     )  # fmt: skip
     shown: dict[str, str] = {}
     for cell in nbformat.read(folder / name, as_version=4).cells:

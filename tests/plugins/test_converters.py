@@ -262,9 +262,9 @@ def tried(model: Any, sample: Any, folder: Path, unseen: Any = "reject", **optio
     # Time is no matter here: what is asked is whether it can be, and agrees.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convert, "WORTH", 0.0)
-        patch.setattr(convert, "MAKING_SECONDS", 300.0)
+        patch.setattr(convert, "MAKING_SECONDS", 900.0)
         found, _imports = convert.convert(
-            model, sample, contract, adapter.call, folder, example=_example(contract), seconds=120, **options
+            model, sample, contract, adapter.call, folder, example=_example(contract), seconds=900, **options
         )
     return found, contract
 
@@ -373,6 +373,7 @@ def test_an_export_that_is_interrupted_leaves_the_network_to_answer(monkeypatch,
     from nobodys_net import Net
 
     monkeypatch.setattr(patience, "EVERY", 0.02)
+    monkeypatch.setattr(patience, "GRACE", 120.0)
     model, sample = Net().train(), torch.rand(60, 1, 8, 8)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     shown = sys.stdout

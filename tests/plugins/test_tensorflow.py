@@ -146,7 +146,7 @@ def _run(script: str, folder: Path) -> str:
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(
         [sys.executable, str(file), str(folder / "conformance")],
-        env=environment, capture_output=True, text=True, timeout=300, check=False, cwd=folder,
+        env=environment, capture_output=True, text=True, timeout=1500, check=False, cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout

@@ -90,7 +90,7 @@ def put(body: Any, path: tuple[Any, ...], odd: Any) -> Any:
 
 def refused(station: Station, path: str, body: bytes, content: str = "application/json", **more: str) -> None:
     """Sends it; whatever is refused is refused with 4xx and in the protocol's form."""
-    connection = HTTPConnection(station.host, timeout=30)
+    connection = HTTPConnection(station.host, timeout=120)
     try:
         headers = {"Content-Type": content, **{key.replace("_", "-"): value for key, value in more.items()}}
         connection.request("POST", path.rstrip("#"), body, headers)
@@ -200,7 +200,7 @@ def test_messages_that_are_none(stations: dict[str, Station], name: str, data: s
     )
     method = data.draw(some.sampled_from(METHODS))
     try:
-        channel_of(station).unary_unary(method)(message, timeout=30)
+        channel_of(station).unary_unary(method)(message, timeout=120)
     except grpc.RpcError as error:
         assert error.code() in BAD, (method, message, error.details())
 

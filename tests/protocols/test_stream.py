@@ -16,6 +16,7 @@ import pytest
 import tritonclient.grpc as client
 from matrix import Station
 from rig.tensors import as_text, tensors
+from rig.waiting import until
 from tritonclient.grpc import service_pb2
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from tritonclient.utils import InferenceServerException
@@ -159,14 +160,11 @@ def in_flight(slow: Station) -> int:
 
 
 def nothing_in_flight(slow: Station) -> None:
-    deadline = time.monotonic() + 20
-    while in_flight(slow) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert in_flight(slow) == 0
+    until(lambda: in_flight(slow) == 0)
 
 
 def test_a_callers_deadline_ends_the_work_and_says_so(slow: Station) -> None:
-    message = request(3).SerializeToString()
+    message = request(8).SerializeToString()
     framed = bytes(1) + len(message).to_bytes(4, "big") + message
     headers = {"content-type": "application/grpc", "te": "trailers", "grpc-timeout": "100m"}
     begin = time.monotonic()
@@ -176,15 +174,15 @@ def test_a_callers_deadline_ends_the_work_and_says_so(slow: Station) -> None:
             answer = raw.post(path, content=framed, headers=headers)
             if method == "ModelInfer":  # httpx does not show trailers
                 assert answer.headers["grpc-status"] == "4" and "100m" in answer.headers["grpc-message"]
-    assert time.monotonic() - begin < 2.9
+    assert time.monotonic() - begin < 7.9
     nothing_in_flight(slow)
     with grpc.insecure_channel(slow.host) as channel:
         stub = GRPCInferenceServiceStub(channel)
         with pytest.raises(grpc.RpcError) as caught:
-            stub.ModelInfer(request(3), timeout=0.1)
+            stub.ModelInfer(request(8), timeout=0.1)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         with pytest.raises(grpc.RpcError) as caught:
-            list(stub.ModelStreamInfer(iter([request(3)]), timeout=0.1))
+            list(stub.ModelStreamInfer(iter([request(8)]), timeout=0.1))
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         nothing_in_flight(slow)
         assert len(stub.ModelInfer(request(0), timeout=60).outputs) == 1
@@ -195,32 +193,33 @@ def test_what_a_client_takes_back_is_not_asked_of_the_model(slow: Station) -> No
     told = Told()
     with client.InferenceServerClient(slow.host) as triton:
         tensor = client.InferInput("seconds", [1], "FP64")
-        tensor.set_data_from_numpy(numpy.array([1.0]))
+        tensor.set_data_from_numpy(numpy.array([4.0]))
         triton.start_stream(told)
         for _ in range(20):
             triton.async_stream_infer("unhurried", [tensor])
-        time.sleep(0.5)
+        until(lambda: in_flight(slow), every=0.01)
         triton.stop_stream(cancel_requests=True)
     nothing_in_flight(slow)
-    time.sleep(1)  # the call that had begun ends
-    assert slow.call("/watch")[1]["rows"] - rows <= 2
+    until(lambda: slow.call("/predict", {"rows": [{"seconds": 0.0}]})[0] == 200)  # what had begun has ended
+    assert slow.call("/watch")[1]["rows"] - rows <= 3  # two, and that one
 
 
-def test_a_stop_ends_an_open_stream_after_its_answers(slow: Station) -> None:
+def test_a_stop_ends_an_open_stream_after_its_answers(slow: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     tensor = client.InferInput("seconds", [1], "FP64")
-    tensor.set_data_from_numpy(numpy.array([0.5]))
+    tensor.set_data_from_numpy(numpy.array([4.0]))
+    monkeypatch.setenv("EKIBEN_DRAIN", "60")
     with slow.box.serve() as server:
         triton = client.InferenceServerClient(server.url.removeprefix("http://"))
         triton.start_stream(told)
         triton.async_stream_infer("unhurried", [tensor])
-        time.sleep(0.2)
-        stop = threading.Thread(target=server.stop)
+        until(lambda: server.watch()["now"]["in_flight"], every=0.01)
+        stop = threading.Thread(target=lambda: server.stop(60))
         begin = time.monotonic()
         stop.start()
-        assert told.next().as_numpy("predictions").tolist() == [0.5]
+        assert told.next().as_numpy("predictions").tolist() == [4.0]
         ended = told.next()
-        stop.join(60)
+        stop.join(120)
     assert isinstance(ended, InferenceServerException) and ended.status() == "StatusCode.UNAVAILABLE"
-    assert time.monotonic() - begin < 7  # EKIBEN_DRAIN is 8
+    assert time.monotonic() - begin < 50  # it was not the drain's end that closed it
     triton.close()

@@ -93,7 +93,7 @@ class Client:
         assert self.process.stdin
         try:
             self.process.stdin.close()
-            self.process.wait(20)
+            self.process.wait(60)
         except (subprocess.TimeoutExpired, BrokenPipeError):
             self.process.kill()
         assert self.process.stdout

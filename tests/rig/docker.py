@@ -51,7 +51,7 @@ def _daemon(folder: Path) -> Iterator[str]:
     with open(log, "wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         asking = ["docker", "-H", socket, "version"]
         while subprocess.run(asking, capture_output=True, check=False).returncode:
             if process.poll() is not None or time.monotonic() > deadline:
@@ -62,7 +62,7 @@ def _daemon(folder: Path) -> Iterator[str]:
         # It ends its containers and its containerd itself.
         process.terminate()
         try:
-            process.wait(60)
+            process.wait(180)
         finally:
             process.kill()
             # It keeps the host's network mounted for the containers that are to share it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import subprocess
 import time
@@ -11,16 +10,11 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from rig.waiting import PATIENCE, free_port
+
 #: A name and its password as ``htpasswd -B`` writes them.
 USER, PASSWORD = "ekiben", "secret"
 _HTPASSWD = "ekiben:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -62,7 +56,7 @@ class Registry:
             self.process = subprocess.Popen(
                 ["docker-registry", "serve", str(settings)], stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
@@ -76,7 +70,7 @@ class Registry:
         context = ssl._create_unverified_context() if self.tls else None
         url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.address.rpartition(':')[2]}/v2/"
         try:
-            with urlopen(url, timeout=2, context=context) as response:
+            with urlopen(url, timeout=10, context=context) as response:
                 return bool(response.status == 200)
         except HTTPError as refused:
             return refused.code == 401
@@ -93,7 +87,7 @@ class Registry:
         """Ends it."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
 
     def log(self) -> str:
         """What it told."""

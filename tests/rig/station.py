@@ -66,7 +66,7 @@ class Station:
         named = {"Content-Type": "application/json"}
         named |= {key.replace("_", "-"): value for key, value in headers.items()}
         try:
-            with urlopen(Request(self.server.url + path, content, named), timeout=30) as response:
+            with urlopen(Request(self.server.url + path, content, named), timeout=120) as response:
                 return response.status, response.read()
         except HTTPError as error:
             return error.code, error.read()

@@ -45,7 +45,7 @@ def _asked(station: Station, path: str, body: Any, **headers: str) -> Any:
 
 
 def predict(station: Station) -> Outputs:
-    with bentoml.SyncHTTPClient(station.server.url, timeout=60) as client:
+    with bentoml.SyncHTTPClient(station.server.url, timeout=120) as client:
         found: Outputs = client.predict(rows=station.rows)
     return found
 
@@ -96,7 +96,7 @@ def v2_json(station: Station) -> Outputs:
 
 
 def v2_binary(station: Station) -> Outputs:
-    with by_http.InferenceServerClient(station.host, network_timeout=60, connection_timeout=60) as client:
+    with by_http.InferenceServerClient(station.host, network_timeout=120, connection_timeout=120) as client:
         return _read(station, client.infer(station.box.model.name, _tensors(station, by_http.InferInput)))
 
 
@@ -169,7 +169,7 @@ def grpc_typed(station: Station) -> Outputs:
             flat = [value.encode() if isinstance(value, str) else value for value in flat]
         getattr(tensor.contents, CONTENTS[datatype]).extend(flat)
     with grpc.insecure_channel(station.host) as channel:
-        answer = GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=60)
+        answer = GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=120)
     assert not answer.raw_output_contents
     found = {}
     for entry in answer.outputs:
@@ -184,7 +184,7 @@ def grpc_stream(station: Station) -> Outputs:
     with by_grpc.InferenceServerClient(station.host) as client:
         client.start_stream(lambda result, error: told.put(error or result))
         client.async_stream_infer(station.box.model.name, _tensors(station, by_grpc.InferInput))
-        result = told.get(timeout=60)
+        result = told.get(timeout=120)
         client.stop_stream()
     assert not isinstance(result, Exception), result
     return _read(station, result)

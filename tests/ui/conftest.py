@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,10 @@ from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
+from rig.waiting import PATIENCE, free_port
 
+#: A busy machine's time for whatever is expected; it costs nothing where it comes at once.
+expect.set_options(timeout=PATIENCE * 1000)
 TOKEN = "ekiben-tests"
 PREFIX = "/hub/user/"
 SILENT = [
@@ -80,9 +82,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[
         "JUPYTERLAB_WORKSPACES_DIR": str(base / "workspaces"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}", f"--ServerApp.base_url={PREFIX}",
@@ -99,19 +99,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with urlopen(url, timeout=2) as response:
+            with urlopen(url, timeout=10) as response:
                 if response.status == 200:
                     return
         except (URLError, OSError):
@@ -139,7 +139,7 @@ class Window:
     def load(self) -> None:
         """Opens JupyterLab in an empty workspace and waits until it is restored."""
         self.page.goto(f"{self.lab.url}lab?reset&token={TOKEN}")
-        self.page.wait_for_function("() => window.jupyterapp", timeout=60_000)
+        self.page.wait_for_function("() => window.jupyterapp", timeout=300_000)
         self.page.evaluate("async () => { await window.jupyterapp.restored; }")
 
     def command(self, name: str, **arguments: object) -> None:
@@ -156,10 +156,10 @@ class Window:
         tells as an error of a script.
         """
         splash = self.page.locator("#jupyterlab-splash")
-        expect(splash).to_have_count(0, timeout=15_000)
+        expect(splash).to_have_count(0)
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-name", f"JupyterLab {name}")
-        expect(splash).to_have_count(0, timeout=15_000)
+        expect(splash).to_have_count(0)
 
     def open(self, path: str) -> None:
         """Opens a notebook and waits for its idle kernel."""
@@ -171,7 +171,7 @@ class Window:
                 return panel?.context.isReady && kernel?.status === 'idle' && panel.isVisible;
             }""",
             arg=path,
-            timeout=60_000,
+            timeout=300_000,
         )
 
     def run_cell(self, index: int) -> None:
@@ -196,7 +196,7 @@ def window(browser: Browser, lab: Lab) -> Iterator[Window]:
     """One window for all tests."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE * 1000)
     window = Window(page, lab)
     window.load()
     yield window

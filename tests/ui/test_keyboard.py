@@ -41,8 +41,8 @@ def shown(window):
     window.run_cell(0)
     window.page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]').first.click()
     card = window.page.locator(".jp-OutputArea-output .ek-card")
-    expect(card).to_contain_text("notebook says", timeout=30_000)
-    expect(window.page.locator(".ek-panel [data-box]")).to_have_count(1, timeout=30_000)
+    expect(card).to_contain_text("notebook says")
+    expect(window.page.locator(".ek-panel [data-box]")).to_have_count(1)
     return window.page, card
 
 
@@ -121,18 +121,18 @@ def test_what_every_row_has_says_whose_it_is(shown):
     )
     card.get_by_role("button", name="Serve").click()
     service = panel.locator("[data-service]")
-    expect(service).to_contain_text("ready", timeout=60_000)
+    expect(service).to_contain_text("ready")
     try:
         copy = service.get_by_role("button", name="Copy curl of keyboard:")
         expect(service.locator("summary")).to_have_accessible_name(re.compile("^Log of keyboard:"))
         expect(copy).to_be_visible()
     finally:
         service.get_by_role("button", name="Stop keyboard:").click()
-        expect(service).to_have_count(0, timeout=30_000)
+        expect(service).to_have_count(0)
 
 
 def test_a_card_whose_kernel_went_says_so(shown):
     page, card = shown
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    expect(card).to_contain_text("this is the card as it was", timeout=30_000)
+    expect(card).to_contain_text("this is the card as it was")
     expect(card.get_by_role("button", name="Serve")).to_be_disabled()

@@ -36,10 +36,10 @@ def shown(request, window, repository):
     for index in (1, 3, 5, 10):
         window.run_cell(index)
     page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]').first.click()
-    expect(page.locator(".ek-panel [data-service]")).to_have_count(1, timeout=20_000)
+    expect(page.locator(".ek-panel [data-service]")).to_have_count(1)
     yield window, request.param
     window.run_cell(12)
-    expect(page.locator(".ek-panel [data-service]")).to_have_count(0, timeout=20_000)
+    expect(page.locator(".ek-panel [data-service]")).to_have_count(0)
 
 
 def watched(page, card, language, picture):
@@ -56,14 +56,10 @@ def watched(page, card, language, picture):
     asking.start()
     try:
         card.get_by_role("tab", name=WATCH[language][0]).click()
-        expect(card.locator(".ek-watch")).to_contain_text(WATCH[language][1], timeout=20_000)
-        expect(card.locator(".ek-watch-drift tr").first).to_contain_text(
-            re.compile(r"\d\.\d\d"), timeout=20_000
-        )
+        expect(card.locator(".ek-watch")).to_contain_text(WATCH[language][1])
+        expect(card.locator(".ek-watch-drift tr").first).to_contain_text(re.compile(r"\d\.\d\d"))
         line = page.locator(".ek-panel .ek-pulse")
-        expect(line).to_contain_text(
-            re.compile(WATCH[language][2] + r" · [\d.]+ ms · \d+ MB"), timeout=60_000
-        )
+        expect(line).to_contain_text(re.compile(WATCH[language][2] + r" · [\d.]+ ms · \d+ MB"))
         page.wait_for_timeout(5000)
         page.screenshot(path=picture)
     finally:
@@ -81,7 +77,7 @@ def test_words_and_pictures(shown, theme, pictures):
     expect(panel).to_contain_text(heading)
     expect(panel).to_contain_text(services)
     expect(card.get_by_role("tab", name=attempt)).to_be_visible()
-    expect(card).to_contain_text(beside, timeout=20_000)
+    expect(card).to_contain_text(beside)
     card.scroll_into_view_if_needed()
     cut = page.evaluate(
         """() => [...document.querySelectorAll('.ek-card button, .ek-card label, .ek-panel button, .ek-panel h3')]

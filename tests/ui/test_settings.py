@@ -27,9 +27,9 @@ def test_the_settings_page_speaks_the_pages_language(window, pictures, locale, w
     window.load()
     window.open("settings.ipynb")
     button = window.page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]').first
-    expect(button).to_be_visible(timeout=30_000)
+    expect(button).to_be_visible()
     window.command("settingeditor:open", query="ekiben")
     page = window.page.locator(".jp-SettingsPanel")
     for word in words:
-        expect(page).to_contain_text(word, timeout=30_000)
+        expect(page).to_contain_text(word)
     window.page.screenshot(path=pictures / f"settings-{locale}.png")

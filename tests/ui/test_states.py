@@ -74,9 +74,9 @@ def shown(window):
         window.open("states.ipynb")
         window.run_cell(0)
         window.page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]').first.click()
-        expect(window.page.locator(".ek-panel [data-box]")).to_have_count(1, timeout=30_000)
+        expect(window.page.locator(".ek-panel [data-box]")).to_have_count(1)
         for each in made:  # others' jobs may be listed too
-            expect(window.page.locator(f".ek-panel [data-job='{each.id}']")).to_be_visible(timeout=30_000)
+            expect(window.page.locator(f".ek-panel [data-job='{each.id}']")).to_be_visible()
         yield window
     finally:
         for each in made:
@@ -123,7 +123,7 @@ def test_one_click_makes_a_column_free_text(shown):
     row = card.locator("tr", has_text="note")
     expect(row).to_contain_text("one of a list")
     row.get_by_role("button", name="Take any text in note").click()
-    expect(row).not_to_contain_text("one of a list", timeout=30_000)
+    expect(row).not_to_contain_text("one of a list")
     expect(row.get_by_role("button")).to_have_count(0)
     expect(page.locator(".jp-CodeCell", has_text='box.contract.field("note").text()').first).to_be_visible()
 
@@ -139,8 +139,6 @@ def test_findings_of_an_english_kernel_are_read_in_chinese(shown):
         shown.run_cell(
             page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length") - 1
         )
-        expect(cards.last.locator(".ek-finding").first).to_contain_text(
-            re.compile("[\u4e00-\u9fff]{4}"), timeout=30_000
-        )
+        expect(cards.last.locator(".ek-finding").first).to_contain_text(re.compile("[\u4e00-\u9fff]{4}"))
     finally:
         page.evaluate("() => { document.documentElement.lang = 'en'; }")

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from ekiben import service
 from playwright.sync_api import expect
+from rig.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +53,7 @@ def test_the_button_shows_the_models_that_the_kernel_holds(tutorial, pictures):
 def test_one_click_wraps_with_a_cell_that_anyone_can_run_again(tutorial, pictures):
     page = tutorial.page
     panel(page).locator('[data-model="clf"] .ek-wrap').click()
-    expect(card(page)).to_contain_text(re.compile(r"clf:\w+"), timeout=60_000)
+    expect(card(page)).to_contain_text(re.compile(r"clf:\w+"))
     sources = page.evaluate(SOURCES)
     assert "import ekiben\n\nbox = ekiben.wrap(clf, X_train)\nbox" in sources
     expect(panel(page).locator('[data-box="box"]')).to_be_visible()
@@ -97,8 +98,8 @@ def test_serve_is_a_cell_and_the_panel_lists_the_service(tutorial, pictures):
     page = tutorial.page
     card(page).get_by_role("button", name="Serve").click()
     row = panel(page).locator("[data-service]")
-    expect(row).to_contain_text("ready", timeout=60_000)
-    expect(card(page).locator(".ek-meta")).to_contain_text("through the service at", timeout=20_000)
+    expect(row).to_contain_text("ready")
+    expect(card(page).locator(".ek-meta")).to_contain_text("through the service at")
     expect(card(page).locator(".ek-value")).to_have_text("virginica")
     sources = page.evaluate(SOURCES)
     assert "server = box.serve()" in sources
@@ -113,14 +114,14 @@ def test_a_service_of_another_process_is_listed_too(tutorial):
     tag = service.running()[0].record.model
     with ekiben.open_box(tag).serve() as other:
         row = panel(tutorial.page).locator(f'[data-service="{other.record.id}"]')
-        expect(row).to_contain_text("ready", timeout=15_000)
-    expect(row).to_have_count(0, timeout=15_000)
+        expect(row).to_contain_text("ready")
+    expect(row).to_have_count(0)
 
 
 def test_stop_in_the_panel_ends_the_service(tutorial):
     page = tutorial.page
     panel(page).locator("[data-service]").get_by_role("button", name="Stop").click()
-    expect(panel(page).locator("[data-service]")).to_have_count(0, timeout=20_000)
+    expect(panel(page).locator("[data-service]")).to_have_count(0)
     assert not service.running()
 
 
@@ -129,25 +130,28 @@ RUNNING = "() => window.jupyterapp.shell.currentWidget.content.widgets.some(c =>
 
 def test_models_are_seen_while_a_cell_runs(tutorial):
     page = tutorial.page
+    fitted, over = (tutorial.lab.root / name for name in ("fitted", "over"))
     page.evaluate(
-        """() => {
+        """source => {
             const panel = window.jupyterapp.shell.currentWidget;
             panel.content.activeCellIndex = 3;
             window.jupyterapp.commands.execute('notebook:insert-cell-below').then(() => {
-                panel.content.activeCell.model.sharedModel.setSource(
-                    'import time; second = RandomForestClassifier(3).fit(X_train, y_train); time.sleep(10)'
-                );
+                panel.content.activeCell.model.sharedModel.setSource(source);
                 void window.jupyterapp.commands.execute('notebook:run-cell');
             });
-        }"""
+        }""",
+        "import pathlib, time\nsecond = RandomForestClassifier(3).fit(X_train, y_train)\n"
+        f"pathlib.Path({str(fitted)!r}).touch()\n"
+        f"while not pathlib.Path({str(over)!r}).exists():\n    time.sleep(0.05)",
     )
     page.wait_for_function(RUNNING)
-    page.wait_for_timeout(1_000)
+    until(fitted.exists)
     panel(page).get_by_role("button", name="Look again").click()
-    expect(panel(page).locator('[data-model="second"]')).to_be_visible(timeout=8_000)
+    expect(panel(page).locator('[data-model="second"]')).to_be_visible()
     # A subshell's answer makes JupyterLab show the kernel as idle; the cell itself tells the truth.
     assert page.evaluate(RUNNING)
-    page.wait_for_function(f"() => !({RUNNING})()", timeout=30_000)
+    over.touch()
+    page.wait_for_function(f"() => !({RUNNING})()")
 
 
 NO_EKIBEN = """
@@ -178,7 +182,7 @@ def test_a_kernel_without_ekiben_is_told_how_to_mend_it(tutorial, pictures):
     tutorial.run_cell(0)
     page.locator('.jp-NotebookPanel-toolbar [data-command="ekiben:wrap"]:visible').first.click()
     message = panel(page).get_by_role("alert")
-    expect(message).to_contain_text("has no ekiben", timeout=15_000)
+    expect(message).to_contain_text("has no ekiben")
     expect(message).to_contain_text("%pip install ekiben")
     page.screenshot(path=pictures / "panel-no-ekiben.png")
     panel(page).get_by_role("button", name="Insert the cell").click()

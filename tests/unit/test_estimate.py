@@ -23,7 +23,9 @@ def served(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_file_is_looked_at_and_a_server_is_asked(tmp_path: Path, served: str) -> None:
+def test_a_file_is_looked_at_and_a_server_is_asked(
+    tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a b.whl").write_bytes(b"x" * 1234)
     (tmp_path / "c.whl").write_bytes(b"x" * 99)
     urls = {
@@ -34,6 +36,7 @@ def test_a_file_is_looked_at_and_a_server_is_asked(tmp_path: Path, served: str) 
         "lost": (tmp_path / "e.whl").as_uri(),
         "odd": "git+ssh://example.org/f",
     }
+    monkeypatch.setattr(estimate, "_PATIENCE", 60.0)
     assert estimate._asked(urls) == {"here": 1234, "there": 99}
     assert estimate._asked({}) == {}
 

@@ -20,9 +20,12 @@ import pytest
 import uvicorn
 from ekiben.runtime import http2
 from ekiben.runtime.http2 import MISSING, PREFACE, Door
+from rig.waiting import until
 
-#: Requests for ``/forever`` under way.
+#: Requests for ``/forever`` and ``/slow`` under way.
 running: list[str] = []
+#: Seconds that ``/slow`` takes.
+SLOW = 4.0
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -34,12 +37,10 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
         more = message.get("more_body", False)
     if scope["path"] == "/broken":
         raise RuntimeError("broken")
-    if scope["path"] == "/slow":
-        await asyncio.sleep(1)
-    if scope["path"] == "/forever":
+    if scope["path"] in ("/slow", "/forever"):
         running.append(scope["path"])
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(SLOW if scope["path"] == "/slow" else 600)
         finally:
             running.pop()
     if scope["path"] == "/large":
@@ -66,13 +67,13 @@ def served(keep: float = 60) -> Iterator[tuple[str, uvicorn.Server]]:
         yield f"http://127.0.0.1:{port}", server
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("second", [True, False])
 def test_both_versions_say_the_same(second: bool) -> None:
-    with served() as (url, _server), httpx.Client(http1=not second, http2=second, timeout=30) as client:
+    with served() as (url, _server), httpx.Client(http1=not second, http2=second, timeout=60) as client:
         for body in (b"", b"x", b"ab" * 2_500_000):
             answer = client.post(f"{url}/a%20b?c=d", content=body)
             assert answer.content == body
@@ -88,15 +89,20 @@ def test_both_versions_say_the_same(second: bool) -> None:
 
 
 def test_an_application_that_fails_takes_its_stream_only() -> None:
-    with served() as (url, _server), httpx.Client(http1=False, http2=True, timeout=30) as client:
+    with served() as (url, _server), httpx.Client(http1=False, http2=True, timeout=60) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             client.post(f"{url}/broken")
         assert client.post(f"{url}/whole", content=b"x").content == b"x"
 
 
 def test_what_is_under_way_is_answered_before_the_server_ends() -> None:
-    with served() as (url, server), httpx.Client(http1=False, http2=True, timeout=30) as client:
-        threading.Timer(0.3, lambda: setattr(server, "should_exit", True)).start()
+    with served() as (url, server), httpx.Client(http1=False, http2=True, timeout=60) as client:
+
+        def end() -> None:
+            until(lambda: running)
+            server.should_exit = True
+
+        threading.Thread(target=end, daemon=True).start()
         assert client.post(f"{url}/slow", content=b"x").content == b"x"
 
 
@@ -104,7 +110,7 @@ def test_without_h2_the_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h2.connection", None)
     with served() as (url, _server):
         host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=20) as sock:
+        with socket.create_connection((host, int(port)), timeout=60) as sock:
             sock.sendall(PREFACE)
             found = b""
             while chunk := sock.recv(65536):
@@ -126,7 +132,7 @@ class Peer:
 
     def __init__(self, url: str, window: int = 65535) -> None:
         host, port = url.removeprefix("http://").split(":")
-        self.sock = socket.create_connection((host, int(port)), timeout=20)
+        self.sock = socket.create_connection((host, int(port)), timeout=60)
         self.machine = h2.connection.H2Connection()
         self.machine.initiate_connection()
         if window > 65535:
@@ -175,10 +181,7 @@ Goodbye = h2.events.ConnectionTerminated
 
 
 def none_running() -> None:
-    deadline = time.monotonic() + 10
-    while running and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not running
+    until(lambda: not running)
 
 
 def test_a_request_taken_back_is_given_up() -> None:
@@ -186,15 +189,11 @@ def test_a_request_taken_back_is_given_up() -> None:
         peer = Peer(url)
         asked = [peer.ask("/forever") for _ in range(30)]
         peer.flush()
-        deadline = time.monotonic() + 10
-        while len(running) < 30 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(running) == 30
+        until(lambda: len(running) == 30)
         for identity in asked[:20]:
             peer.machine.reset_stream(identity)
         peer.flush()
-        while len(running) > 10 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: len(running) <= 10)
         assert len(running) == 10
         peer.sock.close()  # a client that is gone takes all back
         none_running()
@@ -209,7 +208,7 @@ def test_who_takes_back_too_much_is_left(monkeypatch: pytest.MonkeyPatch) -> Non
         peer.flush()
         assert peer.ended(11)  # ENHANCE_YOUR_CALM
         none_running()
-        assert httpx.get(f"{url}/whole").status_code == 200
+        assert httpx.get(f"{url}/whole", timeout=60).status_code == 200
 
 
 def test_headers_without_an_end_are_refused() -> None:
@@ -223,22 +222,22 @@ def test_headers_without_an_end_are_refused() -> None:
         # HEADERS that does not end, and a long chain of empty CONTINUATION.
         peer.sock.sendall(b"\0\0\x01\x01\0\0\0\0\x01\x82" + b"\0\0\0\x09\0\0\0\0\x01" * 500)
         assert peer.ended(1)
-        assert httpx.get(f"{url}/whole").status_code == 200
+        assert httpx.get(f"{url}/whole", timeout=60).status_code == 200
 
 
 def test_a_connection_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in HTTP/1.1, so many seconds after its last answer; frames that ask for nothing do not keep it."""
-    monkeypatch.setattr(http2, "PARTING", 0.2)
-    with served(0.4) as (url, _server):
+    monkeypatch.setattr(http2, "PARTING", 2.0)
+    with served(SLOW / 2) as (url, _server):
         begin = time.monotonic()
         assert Peer(url).ended(0)
-        assert time.monotonic() - begin > 0.35
+        assert time.monotonic() - begin > 0.9 * SLOW / 2
         peer = Peer(url)
         peer.ask("/slow")  # takes longer than an idle connection is kept
         peer.flush()
         assert isinstance(peer.events(h2.events.StreamEnded)[-1], h2.events.StreamEnded)
         answered = time.monotonic()
-        while time.monotonic() - answered < 0.35:
+        while time.monotonic() - answered < 0.8 * SLOW / 2:
             peer.machine.ping(b"still me")
             peer.flush()
             time.sleep(0.01)
@@ -246,15 +245,17 @@ def test_a_connection_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_comes_after_the_goodbye_may_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "PARTING", 5.0)
-    with served(0.3) as (url, _server):
+    monkeypatch.setattr(http2, "PARTING", 60.0)
+    with served(1.5) as (url, _server):
         peer = Peer(url)
         first = peer.ask("/whole")
         peer.flush()
         peer.events(h2.events.StreamEnded)
         goodbye = b""
         while b"\x07\0\0\0\0\0" not in goodbye:
-            goodbye += peer.sock.recv(65536)
+            part = peer.sock.recv(65536)
+            assert part, "it was closed without a word"
+            goodbye += part
         assert goodbye.endswith(first.to_bytes(4, "big") + bytes(4))
         late = peer.ask("/whole")  # it was on its way
         peer.flush()
@@ -263,7 +264,7 @@ def test_what_comes_after_the_goodbye_may_be_sent_again(monkeypatch: pytest.Monk
 
 
 def test_a_peer_that_is_silent_is_asked_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "QUIET", 0.5)
+    monkeypatch.setattr(http2, "QUIET", SLOW / 2)
     with served() as (url, _server):
         peer = Peer(url)
         peer.ask("/forever")
@@ -272,13 +273,13 @@ def test_a_peer_that_is_silent_is_asked_and_left(monkeypatch: pytest.MonkeyPatch
         assert any(isinstance(event, h2.events.PingReceived) for event in events)
         none_running()
         peer = Peer(url)
-        peer.ask("/slow")  # takes a second; this one answers the question
+        peer.ask("/slow")  # takes longer; this one answers the question
         peer.flush()
         assert isinstance(peer.events(h2.events.StreamEnded)[-1], h2.events.StreamEnded)
 
 
 def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2, "STALLED", 0.4)
+    monkeypatch.setattr(http2, "STALLED", 1.0)
     with served() as (url, _server):
         peer = Peer(url)
         identity = peer.ask("/large")
@@ -296,12 +297,13 @@ def test_who_does_not_read_is_not_read() -> None:
         peer = Peer(url, window=2**31 - 1)
         peer.ask("/large")
         peer.flush()
+        assert peer.sock.recv(1)  # it answers
         time.sleep(0.5)
         peer.sock.settimeout(2)
         with pytest.raises(TimeoutError):
             for _ in range(64):
                 peer.sock.sendall(PING * 60_000)
-        assert httpx.get(f"{url}/whole").status_code == 200
+        assert httpx.get(f"{url}/whole", timeout=60).status_code == 200
         peer.sock.close()
 
 

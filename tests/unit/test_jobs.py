@@ -8,17 +8,16 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ekiben import jobs, listings, paths
 from ekiben.errors import EkibenError, NotFound
 from ekiben.jobs_view import job_html
 from ekiben.records import Job
+from rig.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +32,6 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", "import json, os, sys, time\n" + textwrap.dedent(code)]
-
-
-def wait(condition: Callable[[], Any], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_a_job_from_start_to_done(runtime: Path) -> None:
@@ -59,7 +51,7 @@ def test_a_job_from_start_to_done(runtime: Path) -> None:
     events = list(jobs.follow(job.id))
     assert [event["event"] for event in events] == ["step", "log", "step", "done"]
     assert events[1]["line"] == "plain words"
-    wait(lambda: jobs.find(job.id).state == "done")
+    until(lambda: jobs.find(job.id).state == "done")
     ended = jobs.find(job.id)
     assert (ended.verb, ended.subject, ended.step, ended.steps) == ("build", "iris:1", 2, 2)
     assert ended.message == "盒子"
@@ -84,10 +76,10 @@ def test_layers_that_are_done_are_listed(runtime: Path) -> None:
             done = {"event": "layer", "name": "Python packages", "bytes": 61_000_000, "seconds": 12.3, "how": "made"}
             print(json.dumps(done), flush=True)
             print(json.dumps({"event": "step", "step": 1, "steps": 2, "message": "next"}), flush=True)
-            time.sleep(60)
+            time.sleep(600)
         """),
     )
-    wait(lambda: jobs.find(job.id).step == 1)
+    until(lambda: jobs.find(job.id).step == 1)
     (layer,) = jobs.find(job.id).layers
     assert (layer.name, layer.bytes, layer.seconds, layer.how) == (
         "Python packages",
@@ -104,7 +96,7 @@ def test_an_error_event_becomes_the_record(runtime: Path) -> None:
     told = {"event": "error", "error": "no base", "type": "BuildFailed", "where": "podman", "remedy": "pull"}
     job = jobs.start("build", "x", python(f"print(json.dumps({told!r})); sys.exit(1)"))
     assert list(jobs.follow(job.id)) == [told]
-    wait(lambda: jobs.find(job.id).state == "failed")
+    until(lambda: jobs.find(job.id).state == "failed")
     assert (jobs.find(job.id).error, jobs.find(job.id).remedy) == ("no base", "pull")
 
 
@@ -113,28 +105,28 @@ def test_a_death_without_a_word_is_a_failure(runtime: Path) -> None:
     *_, last = jobs.follow(job.id)
     assert last["event"] == "error"
     assert "7" in last["error"]
-    wait(lambda: jobs.find(job.id).state == "failed")
+    until(lambda: jobs.find(job.id).state == "failed")
 
 
 def test_a_command_that_is_not_there(runtime: Path) -> None:
     job = jobs.start("build", "x", ["/no/such/program"])
     *_, last = jobs.follow(job.id)
     assert last["where"] == "/no/such/program"
-    wait(lambda: jobs.find(job.id).state == "failed")
+    until(lambda: jobs.find(job.id).state == "failed")
 
 
 LONG = """
     import subprocess
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(json.dumps({"event": "step", "step": 1, "steps": 9, "message": str(child.pid)}), flush=True)
-    time.sleep(120)
+    time.sleep(600)
 """
 
 
 def running(code: str = LONG) -> tuple[Job, int]:
     """A job that is at work, and the pid of a grandchild."""
     job = jobs.start("build", "slow", python(code))
-    wait(lambda: jobs.find(job.id).message)
+    until(lambda: jobs.find(job.id).message)
     return jobs.find(job.id), int(jobs.find(job.id).message)
 
 
@@ -159,7 +151,7 @@ def test_a_cancelled_child_may_tidy_up(runtime: Path, tmp_path: Path) -> None:
             sys.exit(0)
         signal.signal(signal.SIGTERM, tidy)
         print(json.dumps({{"event": "step", "step": 1, "steps": 9, "message": str(os.getpid())}}), flush=True)
-        time.sleep(120)
+        time.sleep(600)
     """)
     assert jobs.cancel(job.id).state == "cancelled"
     assert note.exists()
@@ -170,20 +162,22 @@ def test_a_deaf_child_is_killed(runtime: Path) -> None:
         import signal
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print(json.dumps({"event": "step", "step": 1, "steps": 9, "message": str(os.getpid())}), flush=True)
-        time.sleep(120)
+        time.sleep(600)
     """)
     assert jobs.cancel(job.id, timeout=0.5).state == "cancelled"
     assert not paths.alive(child, None)
 
 
-def test_it_outlives_the_process_that_started_it(runtime: Path) -> None:
-    code = """
+def test_it_outlives_the_process_that_started_it(runtime: Path, tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
+    code = f"""
         from ekiben import jobs
         job = jobs.start("build", "x", [sys.executable, "-c", '''if True:
             import json, os, time
             parent = os.getppid()
-            time.sleep(1.5)
-            print(json.dumps({"event": "done", "result": {"parent": os.getppid() == parent}}))
+            while not os.path.exists({str(go_on)!r}):
+                time.sleep(0.05)
+            print(json.dumps(dict(event="done", result=dict(parent=os.getppid() == parent))))
         '''])
         print(job.id, flush=True)
         os.kill(os.getpid(), 9)
@@ -192,14 +186,15 @@ def test_it_outlives_the_process_that_started_it(runtime: Path) -> None:
     assert starter.returncode == -signal.SIGKILL
     identity = starter.stdout.strip()
     assert jobs.find(identity).state == "running"
+    go_on.touch()
     assert list(jobs.follow(identity))[-1] == {"event": "done", "result": {"parent": True}}
-    wait(lambda: jobs.find(identity).state == "done")
+    until(lambda: jobs.find(identity).state == "done")
 
 
 def test_a_killed_supervisor_is_told_and_its_children_end(runtime: Path) -> None:
     job, grandchild = running()
     os.kill(job.pid, signal.SIGKILL)
-    wait(lambda: not paths.alive(job.pid, job.birth))
+    until(lambda: not paths.alive(job.pid, job.birth))
     found = jobs.find(job.id)
     assert found.state == "failed"
     assert found.remedy

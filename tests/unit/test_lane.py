@@ -11,6 +11,7 @@ import ekiben
 import pytest
 from ekiben.runtime.lane import plain
 from models import diabetes
+from rig.waiting import until
 
 START = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 
@@ -86,7 +87,7 @@ def test_every_way_of_sending_it_gives_the_same_answer(server):
     }
     for way, pieces in ways.items():
         count = b"".join(pieces).count(START)
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             stream = connection.makefile("rb")
             for piece in pieces:
                 connection.sendall(piece)
@@ -107,6 +108,5 @@ def test_a_client_that_goes_away_leaves_nothing_behind(server):
     for _turn in range(20):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(request(body))
-    time.sleep(0.5)
-    assert server.watch()["now"]["in_flight"] == 0
+    until(lambda: server.watch()["now"]["in_flight"] == 0)
     assert server.replay().passed

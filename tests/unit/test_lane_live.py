@@ -13,6 +13,7 @@ import time
 import ekiben
 import pytest
 from ekiben import service
+from rig.waiting import until
 from test_lane import START, answers, request
 
 pytestmark = pytest.mark.slow
@@ -179,7 +180,8 @@ def unhurried(rows):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process could answer")
-def test_a_stop_answers_what_was_sent_and_says_that_it_closes():
+def test_a_stop_answers_what_was_sent_and_says_that_it_closes(monkeypatch):
+    monkeypatch.setenv("EKIBEN_DRAIN", "60")
     sample = [{"seconds": 0.0, "letters": 1}, {"seconds": 0.001, "letters": 2}]
     server = ekiben.wrap(unhurried, sample, name="unhurried_lane", outside="accept").serve()
     with contextlib.ExitStack() as stack:
@@ -189,10 +191,8 @@ def test_a_stop_answers_what_was_sent_and_says_that_it_closes():
             client.sendall(request(body()))
             assert b"connection:" not in answer(stream)[0]
         _idle, busy, late = clients
-        busy.sendall(request(body(7, 1.5)))
-        deadline = time.monotonic() + 20
-        while server.watch()["now"]["in_flight"] == 0:
-            assert time.monotonic() < deadline
+        busy.sendall(request(body(7, 4.0)))
+        until(lambda: server.watch()["now"]["in_flight"], every=0.01)
         pid = server.record.pid
         os.kill(pid, signal.SIGSTOP)
         late.sendall(request(body(8)))  # it lies in the socket when the stop comes
@@ -204,9 +204,7 @@ def test_a_stop_answers_what_was_sent_and_says_that_it_closes():
             assert told["predictions"] == [letters]
             assert stream.read() == b""
         assert streams[0].read() == b""
-    while service.paths.alive(pid, server.record.birth):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not service.paths.alive(pid, server.record.birth))
 
 
 def answer(stream) -> tuple[bytes, dict]:

@@ -13,9 +13,9 @@ HEAVY = {
 }  # fmt: skip
 MEASURE = """
 import sys, time
-start = time.perf_counter()
+start = time.process_time()
 import ekiben
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 ekiben.__version__, dir(ekiben)
 import json
 print(json.dumps([seconds, sorted({name.partition(".")[0] for name in sys.modules})]))
@@ -33,6 +33,7 @@ def test_import_loads_no_framework_no_jupyter_and_no_bentoml() -> None:
 
 
 def test_import_takes_under_150_ms() -> None:
+    """Of its own work: how long it waits for a busy machine is none of ours."""
     best = min(measured()[0] for _ in range(5))
     assert best < 0.150, f"the best of five took {best * 1000:.0f} ms"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ekiben import paths
 from jupyter_core.paths import jupyter_runtime_dir
+from rig.waiting import until
 
 VARIABLES = (
     "JUPYTER_RUNTIME_DIR",
@@ -106,7 +107,7 @@ depth = int(sys.argv[1])
 if depth:
     subprocess.Popen([sys.executable, __file__, str(depth - 1), sys.argv[2]])
 open(f"{__file__}.{depth}", "w").write(str(__import__("os").getpid()))
-time.sleep(120)
+time.sleep(600)
 """
 
 
@@ -116,10 +117,7 @@ def grow(folder: Path, manner: str) -> tuple[subprocess.Popen[bytes], list[int]]
     script.write_text(TREE)
     root = subprocess.Popen([sys.executable, str(script), "2", manner], start_new_session=True)
     notes = [Path(f"{script}.{depth}") for depth in range(3)]
-    deadline = time.monotonic() + 30
-    while not all(note.exists() and note.read_text() for note in notes):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: all(note.exists() and note.read_text() for note in notes))
     return root, [int(note.read_text()) for note in notes]
 
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +21,7 @@ from ekiben import paths, service
 from ekiben.errors import EkibenError, InvalidRows, NotFound, ReplayMismatch, ServiceFailed
 from ekiben.project import render, write
 from models import applicants, iris
+from rig.waiting import free_port, until
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def server(box):
 def call(server, body: bytes, path: str = "/predict", language: str = "en"):
     """The raw HTTP answer: status and body."""
     host = server.url.removeprefix("http://")
-    connection = HTTPConnection(host, timeout=30)
+    connection = HTTPConnection(host, timeout=120)
     headers = {"Content-Type": "application/json", "Accept-Language": language}
     try:
         connection.request("POST", path, body, headers)
@@ -116,14 +116,14 @@ def test_a_missing_field_an_empty_list_and_rubbish_get_400(server):
 def test_ten_megabytes_of_rubbish_get_413(server):
     request = Request(f"{server.url}/predict", os.urandom(10_000_000), {"Content-Type": "application/json"})
     with pytest.raises(Exception) as caught:
-        urlopen(request, timeout=30)
+        urlopen(request, timeout=120)
     # The answer comes before the body was read to its end; a client may see either of the two.
     assert getattr(caught.value, "code", 413) == 413
     assert server.replay().passed
 
 
 def test_ten_megabytes_sent_in_chunks_get_413(server):
-    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=120)
     try:
         connection.request("POST", "/predict", (b" " * 100_000 for _ in range(90)), encode_chunked=True,
                            headers={"Transfer-Encoding": "chunked"})  # fmt: skip
@@ -283,9 +283,7 @@ def test_a_service_outlives_its_kernel_and_stays_listed(box):
 def test_a_service_that_is_killed_is_told_as_failed_until_dismissed(box):
     started = box.serve()
     os.kill(started.record.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while paths.alive(started.record.pid, started.record.birth) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: not paths.alive(started.record.pid, started.record.birth))
     told = service.find(started.record.id).record
     assert told.state == "failed" and told.message
     service.forget(started.record.id)
@@ -361,14 +359,14 @@ def test_a_bento_with_its_model_inside_serves_in_an_empty_home(box, tmp_path):
 
 def served_by_hand(box, arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
     """`bentoml serve` in `folder` answers the golden examples as they were."""
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bentoml", "serve", *arguments, "--port", str(port)],
         cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     birth = paths.process_birth(process.pid)
     try:
-        service.wait_ready(f"http://127.0.0.1:{port}", lambda: "it ended" if process.poll() else None, 90)
+        service.wait_ready(f"http://127.0.0.1:{port}", lambda: "it ended" if process.poll() else None, 300)
         assert service.replay_http(f"http://127.0.0.1:{port}", box.contract).passed
     finally:
         paths.stop_tree(process.pid, birth)
@@ -388,14 +386,6 @@ def test_a_service_whose_model_is_gone_does_not_start(box, tmp_path):
     )
     assert done.stdout.startswith("lifespan.startup.failed FileNotFoundError: The BentoML store has no model")
     assert str(tmp_path / "home") in done.stdout
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_bentoml_is_imported_when_a_route_of_its_own_is_asked(box):

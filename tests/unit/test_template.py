@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import ekiben
@@ -16,6 +14,7 @@ import psutil
 import pytest
 from ekiben import service, template
 from models import applicants
+from rig.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="services are forked on Linux alone")
 
@@ -35,13 +34,6 @@ def parent(server) -> int:
 def own() -> int:
     assert template._own is not None
     return template._own.process.pid
-
-
-def until(happened: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

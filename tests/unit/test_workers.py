@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -21,6 +19,7 @@ from ekiben.errors import ServiceFailed
 from ekiben.project import render, write
 from models import diabetes
 from rig.load import Loader
+from rig.waiting import until
 
 WORKERS = 2
 
@@ -49,7 +48,7 @@ def children(server) -> list[psutil.Process]:
 
 def figure(server, name: str) -> float:
     """A gauge or the sum of a counter on the page of metrics."""
-    with urlopen(f"{server.url}/metrics") as answer:
+    with urlopen(f"{server.url}/metrics", timeout=60) as answer:
         page = answer.read().decode()
     return sum(float(n) for n in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", page, re.MULTILINE))
 
@@ -63,13 +62,6 @@ async def settled(server) -> int:
     return before
 
 
-def until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
 @pytest.mark.slow
 def test_a_worker_killed_under_load_loses_its_requests_in_flight_and_comes_back(box, server):
     connections = 8
@@ -77,21 +69,19 @@ def test_a_worker_killed_under_load_loses_its_requests_in_flight_and_comes_back(
     async def scene() -> None:
         loader = Loader(server.url, body(box), connections)
         async with loader as load:
-            await asyncio.sleep(1)
+            await asyncio.to_thread(until, lambda: load.statuses[200] > 100)
             victim = children(server)[0]
             victim.send_signal(signal.SIGKILL)
-            deadline = time.monotonic() + 60
-            while True:
-                await asyncio.sleep(0.2)
+
+            def replaced() -> bool:
                 now = children(server)
-                if len(now) == WORKERS and victim not in now:
-                    break
-                assert time.monotonic() < deadline
+                return len(now) == WORKERS and victim not in now
+
+            await asyncio.to_thread(until, replaced)
             before = load.statuses[200]
-            await asyncio.sleep(1)
+            await asyncio.to_thread(until, lambda: load.statuses[200] > before + 100)
         assert set(load.statuses) == {200}
         assert load.broken <= connections
-        assert load.statuses[200] > before
 
     asyncio.run(scene())
     until(lambda: figure(server, "ekiben_workers") == WORKERS)
@@ -129,7 +119,7 @@ def test_one_page_tells_what_all_workers_counted_and_a_stop_finishes_what_is_in_
 def test_no_worker_outlives_the_one_who_watches(server):
     workers = children(server)
     os.kill(server.record.pid, signal.SIGKILL)
-    until(lambda: not any(process.is_running() for process in workers), 30)
+    until(lambda: not any(process.is_running() for process in workers))
 
 
 @pytest.mark.slow
