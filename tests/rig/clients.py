@@ -7,6 +7,7 @@ process answers one line of JSON with another: importing TensorFlow takes longer
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import subprocess
@@ -27,18 +28,24 @@ HERE = Path(__file__).parent
 
 
 def environment(name: str, person: dict[str, str]) -> Path:
-    """The Python of a client's environment; made when it is not there yet, whole or not at all."""
+    """The Python of a client's environment; made when it is not there yet, whole or not at all.
+
+    Of several processes that want it at once, one makes it and the others wait.
+    """
     kept = Path(person.get("HOME", "~")).expanduser() / ".cache" / "ekiben-tests"
     version = "".join(map(str, sys.version_info[:2]))
     folder = kept / f"{name}-{version}-{zlib.crc32(repr(ENVIRONMENTS[name]).encode()):x}"
     python = folder / "bin" / "python"
-    if not (folder / "whole").is_file():
-        uv = [sys.executable, "-m", "uv"]
-        quiet: dict[str, Any] = {"env": person, "check": True, "timeout": 1500}
-        subprocess.run([*uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], **quiet)
-        wanted = [*uv, "pip", "install", "-q", "--python", str(python), *ENVIRONMENTS[name]]
-        subprocess.run(wanted, **quiet)
-        (folder / "whole").touch()
+    kept.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "whole").is_file():
+            uv = [sys.executable, "-m", "uv"]
+            quiet: dict[str, Any] = {"env": person, "check": True, "timeout": 1500}
+            subprocess.run([*uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)], **quiet)
+            wanted = [*uv, "pip", "install", "-q", "--python", str(python), *ENVIRONMENTS[name]]
+            subprocess.run(wanted, **quiet)
+            (folder / "whole").touch()
     return python
 
 

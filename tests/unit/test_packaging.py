@@ -57,6 +57,9 @@ def checkout(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         "__pycache__",
         "*.tsbuildinfo",
         ".*_cache",
+        # What other tests write meanwhile may be gone again before it is copied.
+        ".hypothesis",
+        "test-results",
     )
     return Path(shutil.copytree(repository, tmp_path_factory.mktemp("checkout") / "ekiben", ignore=kept_out))
 
