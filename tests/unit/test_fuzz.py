@@ -51,7 +51,7 @@ def test_the_service_stands_edge_cases_and_schemathesis(box, tmp_path):
                     "--seed",
                     "1",
                 ),
-                *("--request-timeout", "20", "--no-color"),
+                *("--request-timeout", "120", "--suppress-health-check", "all", "--no-color"),
             ],
             cwd=tmp_path,
             capture_output=True,

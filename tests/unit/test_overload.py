@@ -51,7 +51,7 @@ def test_five_times_what_it_can_do_is_shed_and_it_recovers_within_seconds(box, m
         over, calm = asyncio.run(scene())
         assert set(over.statuses) == {200, 503} and over.broken == 0
         assert over.statuses[503] > 100 and over.statuses[200] > 20
-        assert set(over.retry_after) <= {"1", "2"}
+        assert all(1 <= int(seconds) < 60 for seconds in over.retry_after)
         # Nobody who was let in was forgotten, with much room for a busy machine.
         assert over.percentile(0.5) < 10
         assert set(calm.statuses) == {200} and calm.broken == 0
