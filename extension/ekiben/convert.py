@@ -1,10 +1,10 @@
 """The faster form of a model, kept only when it is proven to answer as the model does.
 
 Every converter that may know the model is tried. What it makes must answer the whole sample (of a huge
-one, rows spread over it), the golden examples and rows at the contract's edges as the live object does:
-labels equal, numbers within the contract's tolerance, refusals refused. Of those that agree the fastest
-stays; where none does, the record says why. An interrupt ends the search, not the wrap: what is proven by
-then serves, or the model itself.
+one, rows spread over it), the golden examples and rows at the contract's edges as the live object does,
+many at a time and each on its own: labels equal, numbers within the contract's tolerance, refusals refused.
+Of those that agree the fastest stays; where none does, the record says why. An interrupt ends the search,
+not the wrap: what is proven by then serves, or the model itself.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ SECONDS = 8.0
 LAST_SECONDS = 3.0
 #: Seconds that one form may take to be made; more where the user asks for that form by name.
 MAKING_SECONDS, ASKED_SECONDS = 20.0, 300.0
+#: Seconds in which rows are also asked one at a time: a form may have a way of its own for a row alone.
+ALONE_SECONDS = 1.0
 #: Rows that must have been compared before time runs out.
 FEWEST_ROWS = 64
 #: A form that is less than this much faster is not worth a second way to answer.
@@ -265,8 +267,13 @@ class Proof:
         """
         worst = 0.0
         count = 0
+        alone = 0.0
         for rows, wanted in self._asked():
             worst = max(worst, self._agree(run, rows, wanted))
+            if alone < ALONE_SECONDS:
+                begin = time.monotonic()
+                worst = max(worst, self._agree_alone(run, rows, wanted, begin + ALONE_SECONDS - alone))
+                alone += time.monotonic() - begin
             count += len(rows)
             if tell is not None:
                 tell(count)
@@ -276,6 +283,8 @@ class Proof:
                 break
         for rows, expected in self._at_edges():
             worst = max(worst, self._agree(run, rows, expected))
+            if expected is not None and len(rows) > 1:
+                worst = max(worst, self._agree_alone(run, rows, expected, time.monotonic() + ALONE_SECONDS))
         return count, sum(len(rows) for rows, _expected in self._edges), worst
 
     def _asked(self) -> Iterator[tuple[list[Any], Answers]]:
@@ -315,6 +324,31 @@ class Proof:
             who = _("the model refuses it") if wanted is None else _("it refuses it")
             raise NotConverted(_("It answers otherwise: {what}, in row {row}", what=who, row=_short(rows[0])))
         return self._difference(rows, wanted, got)
+
+    def _agree_alone(self, run: Run, rows: list[Any], wanted: Answers, end: float) -> float:
+        """The same of rows that are asked one at a time, until ``end``."""
+        import numpy
+
+        found: list[tuple[int, Answers]] = []
+        for place, row in enumerate(rows):
+            got = _or_none(run, [row])
+            if got is None:
+                self._agree(run, [row], _or_none(self.ask, [row]))
+            else:
+                found.append((place, got))
+            if time.monotonic() > end:
+                break
+        if not found:
+            return 0.0
+        places = [place for place, _got in found]
+        expected = {name: numpy.asarray(values)[places] for name, values in wanted.items()}
+        together = {
+            name: numpy.concatenate([numpy.asarray(got[name]) for _at, got in found]) for name in wanted
+        }
+        try:
+            return self._difference([rows[place] for place in places], expected, together)
+        except NotConverted:  # the model too may answer a row otherwise when it is alone
+            return max(self._difference([rows[at]], self.ask([rows[at]]), got) for at, got in found)
 
     def _difference(self, rows: list[Any], wanted: Answers, got: Answers) -> float:
         """The worst difference of numbers.

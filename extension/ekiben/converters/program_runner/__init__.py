@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 
 from . import (  # noqa: F401 - their steps register themselves
+    alone_steps,
     answers,
     categories,
     committees,
@@ -32,6 +33,7 @@ from . import (  # noqa: F401 - their steps register themselves
     topics,
     trees,
 )
+from .alone import alone
 from .steps import Step, make
 
 #: Many rows may come by column (``runtime/columns.py``): the steps of ``rows.py`` know how to take them.
@@ -43,7 +45,8 @@ def load(folder: Path, contract: dict[str, Any]) -> Step:
     tree = json.loads((folder / "program.json").read_text(encoding="utf-8"))
     with numpy.load(folder / "program.npz", allow_pickle=False) as arrays:
         gaps = any(field["nullable"] for field in contract["inputs"])
-        return make(_resolved(tree, dict(arrays), folder, gaps))
+        node = _resolved(tree, dict(arrays), folder, gaps)
+        return alone(node, make(node))
 
 
 def _resolved(node: Any, arrays: dict[str, Any], folder: Path, gaps: bool) -> Any:
