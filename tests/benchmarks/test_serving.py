@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from rig.waiting import free_port, until
 
 sys.path.insert(0, str(Path(__file__).parent))
 from serving import cli, forms, load, ours, processes, sitting
@@ -98,9 +97,7 @@ def test_a_server_that_ends_or_is_missing_is_told_in_the_table(iris: Model, tmp_
 
 
 def test_a_worker_that_leaves_its_session_and_parent_is_ended_too(tmp_path: Path) -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
     worker = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
     parent = (
         "import subprocess, sys, time\n"
@@ -109,9 +106,7 @@ def test_a_worker_that_leaves_its_session_and_parent_is_ended_too(tmp_path: Path
     )
     log = tmp_path / "log.txt"
     with processes.Process([sys.executable, "-c", parent], tmp_path, {}, log, pin=False) as process:
-        deadline = time.monotonic() + 30
-        while processes.is_free(port) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: not processes.is_free(port))
         child = int(log.read_text().split()[0])
         assert child in {one.pid for one in process.tree()}
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
