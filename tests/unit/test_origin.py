@@ -18,6 +18,12 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine's time for git."""
+    monkeypatch.setattr(origin, "_PATIENCE", 120.0)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     git(tmp_path, "init", "-q")
