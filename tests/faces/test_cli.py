@@ -278,7 +278,7 @@ def test_a_failing_build_says_why(iris_box: Box) -> None:
 @pytest.mark.slow
 @pytest.mark.container
 def test_build_proves_an_image(iris_box: Box, container_rig: Rig) -> None:
-    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:proven", limit=600)
+    done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:proven", limit=3600)
     assert done.returncode == 0, done.stderr
     assert "faces-iris:proven" in done.stdout and "proven" in done.stdout
     steps = [line for line in done.stderr.splitlines() if line.startswith("[")]
