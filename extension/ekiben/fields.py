@@ -232,6 +232,8 @@ def _histogram(values: Any, low: float, high: float) -> tuple[int, ...]:
     few = values[:: max(1, len(values) // MOST_COUNTED)]
     if float(low) + (float(high) - float(low)) / BINS == float(low):
         return ()  # beyond 2**53 doubles are too far apart for bins
+    if few.dtype.kind == "u":  # numpy takes the ends of bins for signed numbers
+        few, low, high = few.astype("float64"), float(low), float(high)
     counts, _edges = numpy.histogram(few, bins=BINS, range=(low, high))
     return tuple(int(count) for count in counts)
 

@@ -162,6 +162,12 @@ def test_columns_without_a_form_in_json_are_refused_with_the_code_that_converts_
     assert code in caught.value.remedy
 
 
+def test_unsigned_numbers_beyond_the_signed_ones_are_counted_like_any():
+    column = numpy.array([2**64 - 1, 1, 2**63], dtype="uint64")
+    (field,) = frame_fields(pandas.DataFrame({"id": column}))
+    assert (field.minimum, field.maximum, sum(field.counts)) == (1, 2**64 - 1, 3)
+
+
 def test_numbers_too_large_for_bins_have_their_ends():
     large = numpy.array([2**63, 2**63 + 1], dtype="uint64")
     field = frame_fields(pandas.DataFrame({"id": large}))[0]

@@ -315,6 +315,15 @@ def test_a_local_module_must_not_take_the_services_names(tmp_path, monkeypatch):
         del sys.modules["runtime"]
 
 
+def test_a_folder_that_the_code_starts_from_is_no_file_that_travels(tmp_path):
+    (tmp_path / "near.txt").write_text("near")
+    text = (
+        "def predict(rows):\n    return [(Path('.') / Path('../') / 'a').name, Path('near.txt').read_text()]"
+    )
+    carried = taken(ran("from pathlib import Path", text, folder=tmp_path))
+    assert carried.missing == ("near.txt",)
+
+
 def test_data_files_are_found_resolved_and_kept_apart(tmp_path):
     folder, outside = tmp_path / "book", tmp_path / "far.txt"
     folder.mkdir()

@@ -88,7 +88,9 @@ def _like_a_file(value: object, folder: Path) -> TypeGuard[str]:
 
 
 def _like_a_path(value: str) -> bool:
-    return "." in value and "://" not in value and "\n" not in value
+    """``.`` and ``..`` are folders, as what ends with a slash is: nobody opens those."""
+    folder = value.rsplit("/", 1)[-1].strip() in ("", ".", "..")
+    return "." in value and not folder and "://" not in value and "\n" not in value
 
 
 def _is_there(value: str, folder: Path) -> bool:
