@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
-from ekiben import amounts, service
+from ekiben import amounts, edits, service
 from ekiben import project as projects
 from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
 from ekiben.errors import MissingDependency, NotConverted
 from ekiben.http import invalid
 from ekiben.image import BuiltImage, Options, build_job, images, predict_size, written
-from ekiben.records import CardData, Compiled, Contract, Piece, Prediction, SizeEstimate, TryAnswer
+from ekiben.records import CardData, Compiled, Contract, Model, Piece, Prediction, SizeEstimate, TryAnswer
 from ekiben.rows import wire_rows
 from ekiben.runtime.predictor import plain
 from ekiben.runtime.problems import InvalidRows
@@ -44,9 +45,12 @@ class Box(Stations):
         return EditableContract(self.model.contract, self._edit)
 
     def _edit(self, contract: Contract) -> None:
-        self.model = replace(self.model, contract=contract)
-        keep(self.model, self.project.folder)
-        self.project = replace(projects.render(self.model), folder=self.project.folder)
+        self._own_project()
+        model = replace(self.model, contract=contract)
+        keep(model, self.project.folder)
+        self.model = model
+        folder = self.project.folder
+        self.project = replace(edits.with_edits(projects.render(self.model), Path(folder)), folder=folder)
         self._predictor = None
 
     @property
@@ -99,6 +103,7 @@ class Box(Stations):
             ReplayMismatch: it answers otherwise than the notebook did; it is stopped.
         """
         with Status() as status, self._asks("http"):
+            self._own_project()
             started = service.start(self.project, self.model, timeout=timeout, progress=status.say)
             try:
                 self.replays["http"] = started.replay()
@@ -166,8 +171,7 @@ class Box(Stations):
             BuildFailed: the base image cannot be had.
             EngineMissing: its registry is out of reach.
         """
-        project = self.project if native else written(self.model, False, self.project.folder)
-        return predict_size(project, self.model, base)
+        return predict_size(written(self.model, native, self.project.folder), self.model, base)
 
     def try_rows(self, rows: list[Any]) -> TryAnswer:
         """One answer for the form: the service's (over HTTP while it runs), and the live object's own."""
@@ -192,7 +196,7 @@ class Box(Stations):
         """All that the widget shows."""
         known = tuple(record for record in service.servers() if record.model == self.model.tag)
         return CardData(
-            model=self.model,
+            model=self._told(),
             files=self.project.files,
             notebook=self.live is not None,
             servers=known,
@@ -200,6 +204,10 @@ class Box(Stations):
             images=tuple(one for one in images() if one.model == self.model.tag),
             variable=variable,
         )
+
+    def _told(self) -> Model:
+        """The model's record with what the project has to tell."""
+        return replace(self.model, findings=(*self.model.findings, *self.project.findings))
 
     def watch(self) -> dict[str, Any] | None:
         """What the running service of this model counted (``RunningServer.watch``); None where none runs."""
@@ -223,7 +231,7 @@ class Box(Stations):
         return f"<ekiben box {model.tag}: {model.estimator}, {model.contract.task}, {form}>"
 
     def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        shown = {"text/plain": repr(self), "text/html": box_html(self.model, tuple(self.replays.values()))}
+        shown = {"text/plain": repr(self), "text/html": box_html(self._told(), tuple(self.replays.values()))}
         try:
             # The widget is a face; the core does not import faces, so its module is asked for by name.
             return {**import_module("ekiben.widget").bundle(self), **shown}

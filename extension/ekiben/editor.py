@@ -169,13 +169,31 @@ def checked(contract: Contract) -> None:
 
 
 def keep(model: Model, project_folder: str) -> None:
-    """Writes an edited record to the store and its contract to the project."""
+    """Writes an edited record to the store and its contract to the project.
+
+    Raises:
+        EkibenError: the contract changed, and so did that of the project, by hand.
+    """
     data = model.to_json()
     contract = json.dumps(data.pop("contract"), ensure_ascii=False, indent=1)
     del data["folder"]
-    store = Path(model.folder)
-    paths.write_atomic(store / "contract.json", contract)
-    paths.write_atomic(store / "model.json", json.dumps(data, ensure_ascii=False, indent=1))
-    paths.write_atomic(Path(project_folder) / "contract.json", contract)
-    for file in (store / "contract.json", store / "model.json", Path(project_folder) / "contract.json"):
-        file.chmod(0o644)  # a container's own user reads them too
+    store, file = Path(model.folder), Path(project_folder) / "contract.json"
+    former = _read(store / "contract.json")
+    by_hand = _read(file) not in ("", former, contract)
+    if by_hand and contract != former:
+        raise EkibenError(
+            _("The contract.json of the project was edited by hand, and this edit would undo that."),
+            where=str(file),
+            remedy=_("Delete it and make its edits here too, as box.contract.field(…)."),
+        )
+    texts = {store / "contract.json": contract}
+    texts[store / "model.json"] = json.dumps(data, ensure_ascii=False, indent=1)
+    if not by_hand:
+        texts[file] = contract
+    for path, text in texts.items():
+        paths.write_atomic(path, text)
+        path.chmod(0o644)  # a container's own user reads them too
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""

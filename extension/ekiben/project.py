@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ekiben import __version__, form_code, paths
+from ekiben import __version__, as_made, edits, form_code, paths
 from ekiben.errors import EkibenError, NotConverted
 from ekiben.notebook_code import FOLDER as CODE
 from ekiben.records import Model, Project
@@ -22,15 +22,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _HERE = Path(__file__).parent
-_MADE_FOR = re.compile(r'^MODEL = (".*")$', re.MULTILINE)
 #: Templates by the file they make.
-FILES = {
-    "service.py": "service.py.j2",
-    "bentofile.yaml": "bentofile.yaml.j2",
-    "requirements.txt": "requirements.txt.j2",
-    "README.md": "README.md.j2",
-    "test_golden.py": "test_golden.py.j2",
-}
+FILES = {path: f"{path}.j2" for path in edits.YOURS}
 
 
 @dataclass(frozen=True)
@@ -132,12 +125,12 @@ def home(tag: str) -> Path:
 def write(project: Project, folder: Path | str | None = None) -> Project:
     """Writes the files into ``folder``; left out, a place of the model's own beside the BentoML store.
 
-    A folder that holds other things is refused, so that nobody's files are lost. A ``service.py`` that a
-    person edited there stays, for the same model and for a later version of it: the project that comes back
-    has it.
+    A folder that holds other things is refused, so that nobody's files are lost. What a person edited there
+    stays, for the same model and for a later version of it: the project that comes back has it, and its
+    findings tell (``edits.with_edits``).
 
     Raises:
-        EkibenError: the folder holds other things, or an edited service of another model.
+        EkibenError: the folder holds other things, or edited files of another model.
     """
     target = Path(folder).expanduser().resolve() if folder else home(project.model)
     if target.exists() and any(target.iterdir()) and not _ours(target):
@@ -146,49 +139,21 @@ def write(project: Project, folder: Path | str | None = None) -> Project:
             where=str(target),
             remedy=_("Choose another folder, or empty this one."),
         )
-    project = with_edits(project, target)
+    ours = edits.digests(project)
+    project = edits.aside(edits.with_edits(project, target), target, ours)
+    as_made.note(target, ours)
     _without_former_code(target, project)
     for path, text in project.files.items():
         file = target / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        if not file.is_file() or file.read_bytes() != text.encode():
             paths.write_atomic(file, text)
             file.chmod(0o644)  # a container's own user reads it too
     for path, origin in project.copies.items():
         file = target / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(origin, file)
-        file.chmod(0o644)
+        if Path(origin) != file:
+            paths.copy_atomic(Path(origin), file)
+            file.chmod(0o644)
     return replace(project, folder=str(target))
-
-
-def with_edits(project: Project, folder: Path) -> Project:
-    """``project`` with the ``service.py`` of ``folder``, where a person changed it since it was made there.
-
-    Raises:
-        EkibenError: it is that of a model with another name.
-    """
-    service, made = folder / "service.py", folder / "runtime" / "as_made.py"
-    if not service.is_file() or not made.is_file():
-        return project
-    text = service.read_text(encoding="utf-8")
-    if text == made.read_text(encoding="utf-8"):
-        return project
-    former = made_for(folder)
-    if former.partition(":")[0] != project.name:
-        raise EkibenError(
-            _("The service.py there was edited, and is of another model: {model}.", model=former or "–"),
-            where=str(service),
-            remedy=_("Choose another folder, or empty this one."),
-        )
-    return replace(project, files={**project.files, "service.py": text.replace(former, project.model)})
-
-
-def made_for(folder: Path) -> str:
-    """The tag of the model whose project lies in ``folder``; empty where none does."""
-    told = folder / "runtime" / "made_for.py"
-    found = _MADE_FOR.search(told.read_text(encoding="utf-8")) if told.is_file() else None
-    return str(json.loads(found[1])) if found else ""
 
 
 def _without_former_code(target: Path, project: Project) -> None:
@@ -230,6 +195,8 @@ def _code(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _ours(folder: Path) -> bool:
+    if as_made.made(folder) is not None:
+        return True
     file = folder / "contract.json"
     if not file.is_file() or not (folder / "runtime").is_dir():
         return False

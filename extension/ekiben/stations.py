@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ekiben import clean_process, environment, service, template
+from ekiben import clean_process, edits, environment, service, template
 from ekiben.capture import load_predictor, mismatch, replay_here
 from ekiben.editor import keep
 from ekiben.errors import NotReproduced, ReplayMismatch, RequirementsFailed, ServiceFailed
 from ekiben.fuzz import FuzzReport, fuzz
-from ekiben.image import prove_again
+from ekiben.image import prove_again, written
 from ekiben.records import Compiled, Model, Project, Replay
 from ekiben.reproduce import reproduce
 from ekiben.requirements import check_shippable
@@ -99,6 +99,7 @@ class Stations:
         served = self._served()
         if served is not None:
             return fuzz(served.url, self.model.contract, self.project.folder, examples=examples)
+        self._own_project()
         with service.start(self.project, self.model) as server:
             return fuzz(server.url, self.model.contract, self.project.folder, examples=examples)
 
@@ -110,6 +111,7 @@ class Stations:
             ServiceFailed: the process ended otherwise.
         """
         with self._asks("process"):
+            self._own_project()
             replay, told = clean_process.replay(self.model, self.project.folder)
         if told.get("trouble"):  # it loads here and not there: the native object is the safe choice
             self._chosen(replace(self.model.compiled, serves=False, reason=told["trouble"]))
@@ -126,6 +128,7 @@ class Stations:
         """
         check_shippable(self.model.findings)
         with Status() as status, self._asks("environment"):
+            self._own_project()
             replay = environment.replay(
                 self.project,
                 self.model,
@@ -135,8 +138,10 @@ class Stations:
         return replay
 
     def _chosen(self, compiled: Compiled) -> None:
-        self.model = replace(self.model, compiled=compiled)
-        keep(self.model, self.project.folder)
+        self._own_project()
+        model = replace(self.model, compiled=compiled)
+        keep(model, self.project.folder)
+        self.model = model
         self._predictor = None
 
     def _served(self) -> service.RunningServer | None:
@@ -149,6 +154,11 @@ class Stations:
         own = self.server.record.id if self.server else ""
         ready.sort(key=lambda record: record.id != own)
         return service.RunningServer(ready[0]) if ready else None
+
+    def _own_project(self) -> None:
+        """A later version may have been wrapped into the folder since: then this one's lies in its usual place."""
+        if edits.made_for(Path(self.project.folder)) != self.model.tag:
+            self.project = written(self.model, True)
 
     @contextmanager
     def _asks(self, station: str) -> Iterator[None]:

@@ -332,6 +332,7 @@ export interface Piece {
  * The generated service: rendered text by path. `folder` is empty until it is written.
  *
  * `copies` are the files that are no text: path in the project → where it lies on this machine.
+ * `findings` tell of files that a person edited: which stay, which were set aside.
  */
 export interface Project {
   readonly name: string;
@@ -339,6 +340,7 @@ export interface Project {
   readonly model: string;
   readonly folder: string;
   readonly copies: Readonly<Record<string, string>>;
+  readonly findings: readonly Finding[];
 }
 
 /** Microseconds of one call with `rows` rows, by the native object and by the compiled form. */

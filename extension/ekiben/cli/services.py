@@ -26,6 +26,8 @@ def serve(options: argparse.Namespace) -> int:
     from ekiben.wrapping import open_box
 
     box = open_box(options.tag)
+    for finding in box.project.findings:
+        note(f"{finding.message} {finding.remedy}")
     note(_("Starting {tag} …", tag=box.model.tag))
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, interrupt)

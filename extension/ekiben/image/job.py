@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ekiben import errors, jobs, training
+from ekiben import edits, errors, jobs, training
 from ekiben import project as projects
 from ekiben.capture import load_model
 from ekiben.errors import Cancelled, EkibenError, InvalidName, ReplayMismatch
@@ -100,21 +100,15 @@ def foresee(tag: str, options: Options, running: training.Tell) -> SizeEstimate:
 def written(model: Model, native: bool, folder: str | Path = "") -> Project:
     """The project of ``model`` on the disk: in ``folder`` where that holds it, else in its usual place.
 
-    Without what only the native object needs it has a folder of its own; a ``service.py`` that was edited
-    in the other comes along.
+    Without what only the native object needs it has a folder of its own; what was edited in the other comes
+    along where it may.
     """
     project = projects.render(model, native=native)
-    here = bool(folder) and projects.made_for(Path(folder)) == model.tag
+    here = bool(folder) and edits.made_for(Path(folder)) == model.tag
     whole = Path(folder) if here else projects.home(model.tag)
     if native:
         return projects.write(project, whole)
-    made = projects.write(project, projects.home(model.tag + ".compiled"))
-    edited = projects.with_edits(project, whole).files["service.py"]
-    if edited != made.files["service.py"]:
-        file = Path(made.folder) / "service.py"
-        file.write_text(edited, encoding="utf-8", newline="\n")
-        made = replace(made, files={**made.files, "service.py": edited})
-    return made
+    return projects.write(edits.brought(project, whole), projects.home(model.tag + ".compiled"))
 
 
 def _model_of(tag: str, options: Options, running: training.Tell) -> str:

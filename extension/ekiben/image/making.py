@@ -102,7 +102,8 @@ def build(
         parts = builder.weigh(made, modules) if isinstance(builder, Weighing) else ()
         audit = advisories.beside(watch.report(), below.report())
         named = watched.rename(made, reference) if watched else made
-        proven = replace(named, replay=replay, parts=parts, audit=audit)
+        told = (*named.findings, *project.findings)
+        proven = replace(named, replay=replay, parts=parts, audit=audit, findings=told)
         proven = _with_bill(builder, proven, model, system)
     except (ReplayMismatch, ServiceFailed) as problem:
         if watched is None:

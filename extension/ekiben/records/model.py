@@ -144,6 +144,7 @@ class Project(Record):
     """The generated service: rendered text by path. ``folder`` is empty until it is written.
 
     ``copies`` are the files that are no text: path in the project → where it lies on this machine.
+    ``findings`` tell of files that a person edited: which stay, which were set aside.
     """
 
     name: str
@@ -151,3 +152,4 @@ class Project(Record):
     model: str
     folder: str = ""
     copies: dict[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
