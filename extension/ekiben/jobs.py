@@ -8,6 +8,8 @@ The events::
     {"event": "done", "result": {…}}
     {"event": "error", "error": "…", "type": "BuildFailed", "where": "…", "remedy": "…"}
 
+``told`` beside them has the sentences of an event as ``words.kept`` gives them.
+
 A line that is none of these is a log line. Each job has three files in Jupyter's runtime directory:
 ``ekiben-job-<id>.json`` (a ``records.Job``), ``.events`` (the events, the last is ``done`` or
 ``error``) and ``.log`` (text for people). The supervisor is ``python -m ekiben.jobs``; it leads a
@@ -37,7 +39,7 @@ from typing import IO, Any
 from ekiben import paths
 from ekiben.errors import EkibenError, NotFound
 from ekiben.records import Job, LayerStep
-from ekiben.words import _, language
+from ekiben.words import _, again, kept, language
 
 #: Seconds that a cancelled child has to tidy up before it is killed.
 GRACE = 30.0
@@ -183,7 +185,9 @@ def cancel(id: str, timeout: float = GRACE) -> Job:
     written = _read(_path(id, ".json"))
     if written is not None and written.state == "running":
         # The supervisor had to be killed, so its last word is written here.
-        _write(replace(written, state="cancelled", ended=_now(), error=_("Cancelled.")))
+        error = _("Cancelled.")
+        told = {**written.told, **kept({"error": error})}
+        _write(replace(written, state="cancelled", ended=_now(), error=error, told=told))
     return find(id)
 
 
@@ -213,7 +217,9 @@ def log(id: str, tail: int = 200) -> str:
 
 def emit(event: str, **values: Any) -> None:
     """Prints one event; for the child's side."""
-    print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+    told = kept(values)
+    extra = {"told": told} if told else {}
+    print(json.dumps({"event": event, **values, **extra}, ensure_ascii=False), flush=True)
 
 
 def _now() -> str:
@@ -242,7 +248,18 @@ def _delete(identity: str) -> None:
 
 
 def _truth(job: Job) -> Job:
-    """The job as it is: a record that says running beside a dead supervisor is a failure."""
+    """The job as it is, in the reader's language: a record that says running beside a dead supervisor is a failure."""
+    job = _actual(job)
+    told = job.told
+    return replace(
+        job,
+        message=again(told.get("message"), job.message),
+        error=again(told.get("error"), job.error),
+        remedy=again(told.get("remedy"), job.remedy),
+    )
+
+
+def _actual(job: Job) -> Job:
     if job.state != "running" or not job.pid or paths.alive(job.pid, job.birth):
         return job
     # It may have ended between the reading of the record and the look at the process.
@@ -254,6 +271,7 @@ def _truth(job: Job) -> Job:
         state="failed",
         error=_("The job's process was ended from outside."),
         remedy=_("Start it again."),
+        told={part: known for part, known in latest.told.items() if part == "message"},
     )
 
 
@@ -296,7 +314,11 @@ class _Supervisor:
         kind = event["event"]
         if kind == "step":
             self.job = replace(
-                self.job, step=int(event["step"]), steps=int(event["steps"]), message=str(event["message"])
+                self.job,
+                step=int(event["step"]),
+                steps=int(event["steps"]),
+                message=str(event["message"]),
+                told=event.get("told") or {},
             )
             self.log.write(f"[{event['step']}/{event['steps']}] {event['message']}\n".encode())
             # A burst of quick steps is one write of the record.
@@ -378,6 +400,7 @@ class _Supervisor:
                 ended=_now(),
                 error=str(error.get("error", "")),
                 remedy=str(error.get("remedy", "")),
+                told={**self.job.told, **kept(error), **error.get("told", {})},
             )
             self.tell({**error, "event": "error"})
         self.keep()

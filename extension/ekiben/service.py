@@ -29,7 +29,7 @@ from ekiben.project import class_name
 from ekiben.records import Contract, Model, Prediction, Project, Replay, Server
 from ekiben.rows import wire_rows
 from ekiben.runtime.replay import compare
-from ekiben.words import _
+from ekiben.words import _, again, kept
 
 PREFIX = "ekiben-service-"
 #: Logs of services that are gone; older ones are deleted.
@@ -80,8 +80,8 @@ def start(
     except ServiceFailed as error:
         paths.stop_tree(process.pid, birth)
         process.wait()
-        _fail(file, record, str(error.message))
-        raise
+        _fail(file, record, error.message)
+        raise _failed(error.message, file) from None
     except BaseException:  # interrupted while it was starting
         paths.stop_tree(process.pid, birth)
         process.wait()
@@ -121,13 +121,10 @@ def _wait(file: Path, process: Process, timeout: float, progress: Say | None) ->
         if trouble is None and time.monotonic() - began > timeout:
             trouble = _("The service was not ready within {seconds} s.", seconds=round(timeout))
         if trouble:
-            raise _failed(trouble, file)
+            raise ServiceFailed(trouble)
         time.sleep(0.01)
         record = _read(file)
-    try:
-        wait_ready(record.url, problem, timeout - (time.monotonic() - began))
-    except ServiceFailed as error:
-        raise _failed(error.message, file) from error
+    wait_ready(record.url, problem, timeout - (time.monotonic() - began))
     return replace(_read(file) or record, state="ready")
 
 
@@ -178,7 +175,9 @@ def replay_http(url: str, contract: Contract, station: str = "http") -> Replay:
 def servers() -> tuple[Server, ...]:
     """Every service that somebody started on this machine as this user, oldest first."""
     found = (_read(file) for file in sorted(paths.runtime_dir().glob(f"{PREFIX}*.json")))
-    return tuple(sorted((_judged(record) for record in found if record), key=lambda record: record.started))
+    judged = [_judged(record) for record in found if record]
+    spoken = (replace(one, message=again(one.told.get("message"), one.message)) for one in judged)
+    return tuple(sorted(spoken, key=lambda record: record.started))
 
 
 def running() -> tuple[RunningServer, ...]:
@@ -322,7 +321,7 @@ def _judged(record: Server) -> Server:
 
 def _fail(file: Path, record: Server, message: str) -> None:
     known = _read(file) or record
-    told = replace(known, state="failed", message=message.splitlines()[0])
+    told = replace(known, state="failed", message=message, told=kept({"message": message}))
     paths.write_atomic(file, json.dumps(told.to_json()))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -66,6 +66,11 @@ class Said(str):
         """``{"key", "values"}`` as plain JSON; a value may be a sentence itself."""
         values = {n: each.kept() if isinstance(each, Said) else str(each) for n, each in self.values.items()}
         return {"key": self.key, "values": values}
+
+
+def kept(texts: Mapping[str, object]) -> dict[str, Any]:
+    """``Said.kept`` of those of ``texts`` that are sentences, by name."""
+    return {name: text.kept() for name, text in texts.items() if isinstance(text, Said)}
 
 
 def again(told: dict[str, Any] | None, text: str) -> str:

@@ -208,7 +208,8 @@ export interface Vulnerability {
 /**
  * A slow verb in a process of its own; step `step` of `steps` (counted from 1).
  *
- * `layers` are those of an image that are done.
+ * `layers` are those of an image that are done. `told` has `message`, `error` and `remedy` as
+ * `words.kept` gives them, where they are sentences: readers get them in their own language.
  */
 export interface Job {
   readonly id: string;
@@ -227,6 +228,7 @@ export interface Job {
   readonly remedy: string;
   readonly result: Readonly<Record<string, Json>> | null;
   readonly layers: readonly LayerStep[];
+  readonly told: Readonly<Record<string, Json>>;
   readonly format: number;
 }
 
@@ -391,7 +393,7 @@ export interface Replay {
  * `birth` is the process's start time in seconds since the epoch, so that a pid used again by
  * another process is told apart. `form` is what answers (`native`, or the compiled form's name),
  * `speedup` what one row gained by it, and `memory` the resident bytes of all its processes when
- * they were looked at.
+ * they were looked at. `told` has the `message` as `words.kept` gives it, where it is a sentence.
  */
 export interface Server {
   readonly id: string;
@@ -408,6 +410,7 @@ export interface Server {
   readonly form: string;
   readonly speedup: number;
   readonly memory: number;
+  readonly told: Readonly<Record<string, Json>>;
   readonly format: number;
 }
 

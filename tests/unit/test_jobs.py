@@ -17,6 +17,7 @@ from ekiben import jobs, listings, paths
 from ekiben.errors import EkibenError, NotFound
 from ekiben.jobs_view import job_html
 from ekiben.records import Job
+from ekiben.words import _, speaking
 from rig.waiting import until
 
 
@@ -128,6 +129,27 @@ def running(code: str = LONG) -> tuple[Job, int]:
     job = jobs.start("build", "slow", python(code))
     until(lambda: jobs.find(job.id).message)
     return jobs.find(job.id), int(jobs.find(job.id).message)
+
+
+def test_what_a_job_told_is_read_in_the_language_of_its_reader(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "from ekiben import jobs; from ekiben.errors import BuildFailed; from ekiben.words import _;"
+        "jobs.emit('step', step=1, steps=2, message=_('starting the service · {seconds} s', seconds=3));"
+        "jobs.emit('error', **BuildFailed(_('The build was cancelled.'), remedy=_('Read its log.')).to_json())"
+    )
+    monkeypatch.setenv("EKIBEN_LANG", "en")
+    job = jobs.start("build", "iris:1", [sys.executable, "-c", code])
+    assert list(jobs.follow(job.id))[-1]["event"] == "error"
+    until(lambda: jobs.find(job.id).state == "failed")
+    for language in ("en", "zh_CN"):
+        with speaking(language):
+            found = jobs.find(job.id)
+            assert found in jobs.jobs()
+            assert found.message == _("starting the service · {seconds} s", seconds=3)
+            assert (found.error, found.remedy) == (_("The build was cancelled."), _("Read its log."))
+    assert found.error != "The build was cancelled." and "3" in found.message
 
 
 def test_cancel_takes_the_tree(runtime: Path) -> None:

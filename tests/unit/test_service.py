@@ -20,6 +20,7 @@ import pytest
 from ekiben import paths, service
 from ekiben.errors import EkibenError, InvalidRows, NotFound, ReplayMismatch, ServiceFailed
 from ekiben.project import render, write
+from ekiben.words import _, speaking
 from models import applicants, iris
 from rig.waiting import free_port, until
 
@@ -309,6 +310,11 @@ def test_a_crash_on_start_tells_the_logs_end_and_leaves_nothing(box, tmp_path):
         service.start(project, box.model)
     left = [record for record in service.servers() if record.project == project.folder]
     assert [record.state for record in left] == ["failed"]
+    for language in ("en", "zh_CN"):  # in its reader's language, whoever started it
+        with speaking(language):
+            told = service.find(left[0].id).record.message
+            assert told == _("The service ended while it was starting.")
+    assert told != "The service ended while it was starting."
     assert not paths.alive(left[0].pid, left[0].birth)
     service.forget(left[0].id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ekiben.codec import FORMAT, Record
@@ -15,7 +15,8 @@ JobState = Literal["running", "done", "failed", "cancelled"]
 class Job(Record):
     """A slow verb in a process of its own; step ``step`` of ``steps`` (counted from 1).
 
-    ``layers`` are those of an image that are done.
+    ``layers`` are those of an image that are done. ``told`` has ``message``, ``error`` and ``remedy`` as
+    ``words.kept`` gives them, where they are sentences: readers get them in their own language.
     """
 
     id: str
@@ -34,4 +35,5 @@ class Job(Record):
     remedy: str = ""
     result: dict[str, Any] | None = None
     layers: tuple[LayerStep, ...] = ()
+    told: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT

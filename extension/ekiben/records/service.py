@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
@@ -53,7 +53,7 @@ class Server(Record):
     ``birth`` is the process's start time in seconds since the epoch, so that a pid used again by
     another process is told apart. ``form`` is what answers (``native``, or the compiled form's name),
     ``speedup`` what one row gained by it, and ``memory`` the resident bytes of all its processes when
-    they were looked at.
+    they were looked at. ``told`` has the ``message`` as ``words.kept`` gives it, where it is a sentence.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Server(Record):
     form: str = ""
     speedup: float = 0.0
     memory: int = 0
+    told: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
