@@ -10,7 +10,7 @@ import numpy
 import pytest
 from ekiben.runtime.columns import Columns
 from ekiben.runtime.decode import decoder
-from ekiben.runtime.grids import grid
+from ekiben.runtime.grids import PIECE, grid
 from ekiben.runtime.predictor import Predictor
 from test_decode import contract, field, read
 
@@ -34,7 +34,7 @@ def reference(agreement: dict[str, Any], rows: Any) -> Any:
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", "\t:\r\n ")])
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("size", [1, 3, 90])
 def test_a_grid_of_numbers_is_read_to_the_digit(size: int, separators: tuple[str, str]) -> None:
     agreement = contract("tensor", REAL, dtype="float32")
     rows = nested(size, 40, lambda place: DIGITS[place % len(DIGITS)])
@@ -78,40 +78,76 @@ def _at(agreement: dict[str, Any]) -> Predictor:
     return predictor
 
 
-BODY = json.dumps({"rows": nested(2, 40, lambda place: 0.25)})
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        BODY.replace("0.25", "null", 1),
-        BODY.replace("0.25", "true", 1),
-        BODY.replace("0.25", '"0.25"', 1),
-        BODY.replace("0.25", "[0.25]", 1),
-        BODY.replace("0.25", "0.25, 0.25", 1),
-        BODY.replace("0.25", "00.25", 1),
-        BODY.replace("0.25", ".25", 1),
-        BODY.replace("0.25", "0.25.", 1),
-        BODY.replace("0.25", "0.2 5", 1),
-        BODY.replace("0.25", "+0.25", 1),
-        BODY.replace("0.25", "1e400", 1),
-        BODY.replace("0.25", "NaN", 1),
-        BODY.replace("0.25", "", 1),
-        BODY.replace("]], [[", "], [", 1),
-        BODY[:-1] + ', "rows": [1]}',
-        BODY[:-1] + ', "more": 1}',
-        BODY + BODY,
-        BODY.replace("rows", "row5"),
-        BODY.replace("rows", "r ows"),
-        BODY.replace("rows", "\\u0072ows"),
-        BODY[:-1],
+def spoiled(body: str) -> list[str]:
+    """What is no grid of rows 3 × 4 × 40, at the beginning of ``body`` and at its end."""
+    last = body.rindex("0.25")
+    return [
+        body.replace("0.25", "null", 1),
+        body.replace("0.25", "true", 1),
+        body.replace("0.25", '"0.25"', 1),
+        body.replace("0.25", "[0.25]", 1),
+        body.replace("0.25", "0.25, 0.25", 1),
+        body.replace("0.25", "00.25", 1),
+        body.replace("0.25", ".25", 1),
+        body.replace("0.25", "0.25.", 1),
+        body.replace("0.25", "0.2 5", 1),
+        body.replace("0.25", "+0.25", 1),
+        body.replace("0.25", "1e400", 1),
+        body.replace("0.25", "NaN", 1),
+        body.replace("0.25", "", 1),
+        body.replace("]], [[", "], [", 1),
+        body[:-1] + ', "rows": [1]}',
+        body[:-1] + ', "more": 1}',
+        body + body,
+        body.replace("rows", "row5"),
+        body.replace("rows", "r ows"),
+        body[:-1],
         json.dumps({"rows": [] * 2000}) + " " * 2000,
-    ],
-)
+        *(body[:last] + value + body[last + 4 :] for value in ("null", '"', "[0.25]", "1, 2", "{}", "")),
+        body[:last] + "[], [1, 2]" + body[last + 10 :],
+        body[:last] + "0.25]]]" + body[last + 4 :],
+        body.replace("0.25], [0.25, ", "0.25, 0.25], [", 1),
+        body[:-2] + ",]}",
+        body[:-2] + "1]}",
+        body[:-1] + "]",
+        body + "]}",
+        body.replace("]]], [[[", "]]] [[["),
+        body.replace("]]], [[[", "]]],, [[["),
+        body.replace("]]], [[[", "]]], 7, [[["),
+    ]
+
+
+#: A body that is read at once, and one that is read in pieces.
+SHORT, LONG = (json.dumps({"rows": nested(size, 40, lambda place: 0.25)}) for size in (2, 90))
+
+
+@pytest.mark.parametrize("body", [*spoiled(SHORT), *spoiled(LONG)])
 def test_what_is_no_such_grid_is_left_to_the_other_ways(body: str) -> None:
+    assert len(SHORT) < 2 * PIECE < len(LONG)
     read_quickly = grid("rows", REAL["shape"], "number")
-    assert read_quickly is not None and read_quickly(BODY.encode()) is not None
+    assert read_quickly is not None
+    assert read_quickly(SHORT.encode()) is not None and read_quickly(LONG.encode()) is not None
     assert read_quickly(body.encode()) is None
+
+
+@pytest.mark.parametrize("shape", [[3], [3, 2], [40], [2, 40]])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_pieces_are_put_together(shape: list[int], indent: int | None) -> None:
+    rows = numpy.arange(60_000 * 4, dtype="float64").reshape(-1, *shape)
+    body = json.dumps({"rows": rows.tolist()}, indent=indent).encode()
+    assert len(body) > 8 * PIECE
+    assert grid("rows", shape, "integer")(body) is None
+    whole = json.dumps({"rows": rows.astype("int64").tolist()}, indent=indent).encode()
+    for kind, dtype in (("number", "float64"), ("integer", "int64")):
+        found = grid("rows", shape, kind)(whole)
+        assert found.dtype == dtype and numpy.array_equal(found, rows)
+    found = grid("rows", shape, "number", "float16")(body + b" \n")
+    assert found.dtype == "float16" and numpy.isinf(found).any()
+    with numpy.errstate(over="ignore"):
+        assert numpy.array_equal(found, rows.astype("float16"))
+    # A row that is short of a number, and one that has what the other lacks.
+    last = body.rindex(b"9.0")
+    assert grid("rows", shape, "number")(body[:last] + b"9.0,1" + body[last + 3 :]) is None
 
 
 def test_a_grid_is_read_in_many_threads_at_once() -> None:

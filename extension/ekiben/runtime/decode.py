@@ -242,7 +242,9 @@ def _numbers(contract: dict[str, Any], key: str) -> Decode | None:
         contract["input"] != "array" or any(entry["dtype"].lower() == "uint64" for entry in fields)
     ):
         return None
-    read = grid(key, fields[0]["shape"] if tensor else [len(fields)], kinds.pop())
+    real = tensor and contract["dtype"].startswith("float")
+    shape = fields[0]["shape"] if tensor else [len(fields)]
+    read = grid(key, shape, kinds.pop(), contract["dtype"] if real else None)
     if read is None:
         return None
     fit = _fitting(contract) if tensor else _within(fields)
