@@ -20,11 +20,12 @@ from .replay import compare
 
 __all__ = ["Engine", "Limits", "Overloaded", "TimedOut"]
 
-#: Bodies above this many bytes are read, and answers of more rows than this written, in a thread.
+#: Bodies above this many bytes are read, and answers of more rows or numbers than this written, in a thread.
 LARGE_BODY = 256 * 1024
 #: Likewise for a body that ``decode.py`` does not take: read value by value it takes some ten times as long.
 ODD_BODY = 32 * 1024
 LARGE_ROWS = 2000
+LARGE_ANSWER = 6000
 #: Golden examples that a service answers before it calls itself ready.
 WARM_ROWS = 32
 
@@ -106,15 +107,14 @@ class Engine:
             Overloaded: too much is waiting.
             TimedOut: it took longer than the time limit.
         """
-        large = len(body) > LARGE_BODY
-        rows = None if large else self.decoded(body)
+        rows = None if len(body) > LARGE_BODY else self.decoded(body)
         warnings: list[Problem] = []
         if rows is None:
             rows, warnings = await _aside(self.read, body) if len(body) > ODD_BODY else self.checked(body)
         answers = self.at_once(rows)
         if answers is None:
             answers = await self.submit(rows)
-        if large or len(rows) > LARGE_ROWS:
+        if len(rows) > LARGE_ROWS or _size(answers) > LARGE_ANSWER:
             written: bytes = await _aside(self.write, answers, warnings, language)
             return written
         return self.write(answers, warnings, language)
@@ -173,6 +173,11 @@ class Engine:
             if written is not None:
                 return written
         return dumps(self.predictor.body(answers, warnings, language))
+
+
+def _size(answers: dict[str, Any]) -> int:
+    """How many values there are; lists of lists count as one each."""
+    return sum(getattr(values, "size", None) or len(values) for values in answers.values())
 
 
 async def _aside(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -5,7 +5,8 @@ bytes that arrived, and the answer is written when the engine has it, which is a
 about. A connection stays in the lane as long as it sends nothing else. The first bytes that are not
 exactly such a request (another route, a header not listed here, a head in pieces, chunks, pipelining) go
 to uvicorn untouched, and so does all that follows until everything that was sent has been answered: there
-is never a doubt who reads what.
+is never a doubt who reads what. A large body is kept as it came in and joined once; its rows are read in a
+thread.
 """
 
 from __future__ import annotations
@@ -91,12 +92,17 @@ class Lane(Door):
     ending = False
     missing = 0
     answered = 0.0
+    #: The head of a request whose body is not all there, and where that begins in the first of the ``parts``.
+    begun: tuple[Head, int]
+    #: The large request that is being answered; the loop itself would not keep it.
+    task: Any = None
     #: Whether uvicorn's parser stands within a request; h11's does not tell, and keeps what it has.
     within = True
 
     def connection_made(self, transport: Any) -> None:
         """Nothing was sent yet."""
         self.held = bytearray()
+        self.parts: list[bytes] = []
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -109,15 +115,13 @@ class Lane(Door):
                 self.flow.pause_reading()
         elif self.missing > len(data):
             self.missing -= len(data)
-            self.held += data
+            self.parts.append(data)
         else:
-            if self.missing:
-                data = bytes(self.held + data)
-                self.missing = 0
-                self.held.clear()
             if self.polling is not None:
                 self.polling.came(self)
-            if not self._take(data):
+            if self.missing:
+                self._rest(data)
+            elif not self._take(data):
                 self._leave(data)
 
     def on_message_begin(self) -> None:
@@ -158,12 +162,10 @@ class Lane(Door):
     def leave(self, stage: str) -> None:
         """A body that does not come is refused as the gate refuses it."""
         if stage == "body":
-            head = plain(bytes(self.held).partition(b"\r\n\r\n")[0])
             seconds = self.gate.settings.limits.seconds
             late = InvalidRows([problem("$", "slow_body", seconds=f"{seconds:g}")], 408)
-            self.missing, self.ending = 0, True
-            if head is not None:
-                self._answer(Asked(head, b"", time.perf_counter() - seconds, []), late)
+            self.missing, self.ending, self.parts = 0, True, []
+            self._answer(Asked(self.begun[0], b"", time.perf_counter() - seconds, []), late)
         super().leave(stage)
 
     def pause_writing(self) -> None:
@@ -225,17 +227,29 @@ class Lane(Door):
         end = data.find(b"\r\n\r\n")
         first = data[: max(end, 0)]
         head = self.heads.get(first) or self._head(first)
-        if head is None or engine is None or head.length > min(LARGE_BODY, gate.settings.body_bytes):
+        if head is None or engine is None or head.length > gate.settings.body_bytes:
             return False
-        body = data[end + 4 :]
-        self.missing = head.length - len(body)
-        if self.missing > 0:
-            self.held += data
+        missing = head.length - (len(data) - end - 4)
+        if missing > 0:
+            self.missing, self.begun = missing, (head, end + 4)
+            self.parts.append(data)
             return True
-        if self.missing < 0:  # pipelined
-            self.missing = 0
-            return False
+        return missing == 0 and self._ask(head, data[end + 4 :])  # else pipelined
+
+    def _rest(self, data: bytes) -> None:
+        """The last of a body."""
+        head, at = self.begun
+        parts, self.parts = [*self.parts, data], []
+        whole, self.missing = len(data) == self.missing, 0
+        if not whole or not self._ask(head, b"".join([memoryview(parts[0])[at:], *parts[1:]])):
+            self._leave(b"".join(parts))
+
+    def _ask(self, head: Head, body: bytes) -> bool:
+        engine = self.gate.engine
         begin = time.perf_counter()
+        if head.length > LARGE_BODY:
+            self._wait(Asked(head, body, begin, []), self._large(head, body))
+            return True
         warnings: list[Problem] = []
         try:
             rows = engine.decoded(body)
@@ -251,10 +265,17 @@ class Lane(Door):
         if asked is None:
             self._answer(request, answers)
         else:
-            self.busy = True
-            engine.metrics.in_flight += 1
-            asked.add_done_callback(lambda done: self._done(request, done))
+            self._wait(request, asked)
         return True
+
+    def _large(self, head: Head, body: bytes) -> Any:
+        self.task = self.loop.create_task(self.gate.engine.answer_body(body, head.speaks))
+        return self.task
+
+    def _wait(self, request: Asked, asked: Any) -> None:
+        self.busy = True
+        self.gate.engine.metrics.in_flight += 1
+        asked.add_done_callback(lambda done: self._done(request, done))
 
     def _head(self, first: bytes) -> Head | None:
         head = plain(first)
@@ -264,9 +285,13 @@ class Lane(Door):
             self.heads[first] = head
         return head
 
-    def _done(self, request: Asked, done: asyncio.Future[dict[str, Any]]) -> None:
+    def _done(self, request: Asked, done: asyncio.Future[Any]) -> None:
         self.busy = False
         self.gate.engine.metrics.in_flight -= 1
+        if done is self.task:
+            self.task = None
+            if done.cancelled():  # the loop ends
+                return
         error = done.exception()
         self._answer(request, done.result() if error is None else error)
         if not self.flow.write_paused:
@@ -285,7 +310,9 @@ class Lane(Door):
         try:
             if isinstance(answers, Exception):
                 raise answers
-            written = engine.write(answers, warnings, head.speaks)
+            written = answers
+            if not isinstance(answers, bytes):
+                written = engine.write(answers, warnings, head.speaks)
         except Exception as error:  # noqa: BLE001 - the model may raise anything
             refused = copy_context().run(gate._refusal, error, identity)
             written = dumps(refused.body(head.speaks))
