@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 import ekiben
 import pytest
+from ekiben.runtime.engine import LARGE_BODY
 from ekiben.runtime.lane import plain
 from models import diabetes
 from rig.waiting import until
@@ -99,6 +100,41 @@ def test_every_way_of_sending_it_gives_the_same_answer(server):
         assert len(good) == count - (way == "refused between"), way
     with urlopen(f"{server.url}/livez") as answer:
         assert answer.status == 200
+    assert server.watch()["now"]["in_flight"] == 0
+
+
+def test_a_large_body_is_answered_whole_and_in_its_turn(server):
+    golden = server.contract.golden
+    body = json.dumps({"rows": list(golden.rows[:2]) * 3000}).encode()
+    assert len(body) > LARGE_BODY
+    large = request(body)
+    small = request(json.dumps({"rows": list(golden.rows[:1])}).encode())
+    bad = request(body[:-2])
+    slices = [large[at : at + 100_000] for at in range(0, len(large), 100_000)]
+    host, port = server.url.removeprefix("http://").split(":")
+    ways = {
+        "whole": ([large], [6000]),
+        "in pieces": (slices, [6000]),
+        "head before body": ([large[: len(large) - len(body)], body, small], [6000, 1]),
+        "pipelined": ([large + small + large], [6000, 1, 6000]),
+        "a piece of the next": ([large + small[:9], small[9:]], [6000, 1]),
+        "sent on meanwhile": ([small + large[:50], large[50:], small, large], [1, 6000, 1, 6000]),
+        "refused between": ([small, bad, small], [1, 0, 1]),
+    }
+    for way, (pieces, counts) in ways.items():
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            stream = connection.makefile("rb")
+            for piece in pieces:
+                connection.sendall(piece)
+            found = answers(stream, len(counts))
+        for (status, told), count in zip(found, counts, strict=True):
+            assert status == (200 if count else 400), way
+            if count:
+                assert len(told["predictions"]) == count, way
+                wanted = golden.answers["predictions"][: min(count, 2)]
+                assert told["predictions"][-len(wanted) :] == pytest.approx(wanted), way
+            else:
+                assert told["problems"][0]["code"] == "not_json", way
     assert server.watch()["now"]["in_flight"] == 0
 
 
