@@ -119,9 +119,9 @@ def grid(key: str, shape: Sequence[int], kind: str, dtype: Any = None) -> Callab
 
     def array(rows: Any, text: bytes, around: tuple[bytes, bytes]) -> Any:
         count = nested(rows, text, around)
-        found = numpy.frombuffer(rows.as_buffer(of_type=letter), read_as) if count else ()
-        if not count or len(found) % count:
+        if not count:
             return None
+        found = numpy.frombuffer(rows.as_buffer(of_type=letter), read_as)
         if dtype == read_as:
             return found.reshape(count, *shape)
         with numpy.errstate(over="ignore"):
@@ -170,12 +170,14 @@ Nested = Callable[[Any, bytes, tuple[bytes, bytes]], int]
 def _outline(shape: Sequence[int]) -> Nested:
     """What is left of the text without its digits is what it should be."""
     row = _marks(shape)
+    one = len(row) + 1
 
     def nested(rows: Any, text: bytes, around: tuple[bytes, bytes]) -> int:
-        count = len(rows)
-        # The list is no longer than the text, however many rows it claims.
         marks = text.translate(None, NUMBERS)
-        return count if marks == b"%b[%b]%b" % (around[0], b",".join([row] * count), around[1]) else 0
+        count = (len(marks) - len(around[0]) - len(around[1]) - 1) // one
+        # What it should be is no longer than what it is.
+        same = count and marks == b"%b[%b]%b" % (around[0], b",".join([row] * count), around[1])
+        return count if same else 0
 
     return nested
 
