@@ -14,6 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of processes, each of which would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 FRONT_END := $(wildcard extension/package.json extension/package-lock.json extension/tsconfig.json) \
 	$(shell find extension/src extension/style extension/schema -type f 2>/dev/null)
@@ -77,7 +79,7 @@ clean: ## removes what the commands above made
 	rm -rf $(VENV) dist extension/node_modules extension/lib extension/ekiben/static extension/ekiben/labextension
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	rm -rf extension/*.tsbuildinfo notebooks/.ipynb_checkpoints notebooks/burden.py notebooks/limits.txt
-	find extension tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find extension tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \

@@ -61,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
         place.mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(place)
     os.environ |= {MARK: SESSION, "BENTOML_DO_NOT_TRACK": "True", "EKIBEN_LANG": "en"}
+    # OpenMP's threads wait for each other awake: with tests beside them for longer than they work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     config.stash[HOME] = home
 
 

@@ -1,13 +1,15 @@
-"""The command line, as people call it: in a process of its own."""
+"""The command line, as people call it: in a process of its own, at least once for each verb."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +41,20 @@ def ekiben(
     )
 
 
+def here(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """The same in this process, for a process each would take a minute; ``main`` is all that the command runs."""
+    out, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(told), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.StringIO(given))
+        try:
+            status = cli.main(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), told.getvalue())
+
+
 def listed(*arguments: str, **environment: str) -> list[dict[str, Any]]:
-    done = ekiben(*arguments, "--json", **environment)
+    done = ekiben(*arguments, "--json", **environment) if environment else here(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     data: list[dict[str, Any]] = json.loads(done.stdout)
     return data
@@ -48,10 +62,10 @@ def listed(*arguments: str, **environment: str) -> list[dict[str, Any]]:
 
 def test_version_and_help() -> None:
     assert ekiben("--version").stdout.strip() == f"ekiben {__version__}"
-    assert "serve" in ekiben("--help").stdout
+    assert "serve" in here("--help").stdout
     assert ekiben().returncode == 2
-    assert ekiben("stop").returncode == 2
-    assert ekiben("log", "x", "-n", "0").returncode == 2
+    assert here("stop").returncode == 2
+    assert here("log", "x", "-n", "0").returncode == 2
 
 
 def test_an_empty_home(fresh_home: Path) -> None:
@@ -61,8 +75,9 @@ def test_an_empty_home(fresh_home: Path) -> None:
         ("images", "No image was built yet."),
         ("models", "No model was wrapped yet."),
     ):
-        assert ekiben(verb).stdout.strip() == told
+        assert here(verb).stdout.strip() == told
         assert listed(verb) == []
+    assert ekiben("images").stdout.strip() == "No image was built yet."
 
 
 def test_a_listing_starts_quickly() -> None:
@@ -90,9 +105,9 @@ def test_ps_and_log(iris_server: RunningServer) -> None:
     assert iris_server.url in row and "ready" in row
     whole = ekiben("log", iris_server.record.id).stdout
     assert iris_server.url in whole
-    (last,) = ekiben("log", iris_server.record.id, "-n", "1").stdout.splitlines()
+    (last,) = here("log", iris_server.record.id, "-n", "1").stdout.splitlines()
     # Answers given meanwhile are noted down a moment later: the last line was one of those.
-    again = ekiben("log", iris_server.record.id).stdout.splitlines()
+    again = here("log", iris_server.record.id).stdout.splitlines()
     assert last in again[len(whole.splitlines()) - 1 :]
 
 
@@ -102,10 +117,12 @@ def test_predict(iris_box: Box, iris_server: RunningServer, tmp_path: Path) -> N
     for data in ({"rows": [ROW]}, [ROW], ROW):
         file.write_text(json.dumps(data))
         for target in (iris_server.record.id, iris_box.model.tag):
-            answer = json.loads(ekiben("predict", target, str(file)).stdout)
+            answer = json.loads(here("predict", target, str(file)).stdout)
             assert answer["predictions"] == expected["predictions"]
             assert answer["warnings"] == []
-    assert json.loads(ekiben("predict", "faces-iris", "-", given=json.dumps([ROW])).stdout)["predictions"]
+    for run in (here, ekiben):
+        done = run("predict", "faces-iris", "-", given=json.dumps([ROW]))
+        assert json.loads(done.stdout)["predictions"] == expected["predictions"]
 
 
 @pytest.mark.slow
@@ -122,14 +139,14 @@ def test_errors_say_what_where_and_the_remedy(iris_server: RunningServer, tmp_pa
     assert (done.returncode, done.stdout) == (1, "")
     what, where, remedy = done.stderr.splitlines()
     assert what.startswith("error: ") and "petal width (cm)" in where and remedy.startswith("  → ")
-    several = ekiben("predict", iris_server.record.id, "-", given=json.dumps([{}]))
+    several = here("predict", iris_server.record.id, "-", given=json.dumps([{}]))
     assert several.stderr.count("$.rows[0]") == 4
-    assert ekiben("predict", "faces-iris", str(tmp_path / "none.json")).returncode == 1
+    assert here("predict", "faces-iris", str(tmp_path / "none.json")).returncode == 1
     for given, told in (("rubbish", "JSON: Expecting value"), ("3", "no rows")):
-        what, where, remedy = ekiben("predict", "faces-iris", "-", given=given).stderr.splitlines()
+        what, where, remedy = here("predict", "faces-iris", "-", given=given).stderr.splitlines()
         assert told in what and where == "  -" and '[{"age": 40}' in remedy
     for arguments in (["log", "nobody"], ["stop", "nobody"], ["serve", "nobody"], ["cancel", "abcd"]):
-        done = ekiben(*arguments)
+        done = here(*arguments)
         assert done.returncode == 1 and done.stderr.startswith("error: "), done.stderr
         assert "Traceback" not in done.stderr
 
@@ -243,10 +260,10 @@ def test_build_without_an_engine(iris_box: Box) -> None:
     nowhere = {"PATH": "/nonexistent", "EKIBEN_BASE_IMAGE": "127.0.0.1:9/python:3"}
     done = ekiben("build", iris_box.model.tag, "-t", "faces-iris:1", **nowhere)
     assert done.returncode == 3 and "→" in done.stderr
-    assert ekiben("build", iris_box.model.tag, "-t", "Wrong Name").returncode == 2
-    nameless = ekiben("build", iris_box.model.tag)
+    assert here("build", iris_box.model.tag, "-t", "Wrong Name").returncode == 2
+    nameless = here("build", iris_box.model.tag)
     assert nameless.returncode == 2 and "An image needs a name" in nameless.stderr
-    told = ekiben("build", iris_box.model.tag, "--json")
+    told = here("build", iris_box.model.tag, "--json")
     assert told.returncode == 2 and json.loads(told.stdout)["error"] == "An image needs a name: -t NAME:TAG"
     weighed = ekiben("build", iris_box.model.tag, "--dry-run", "--base", "127.0.0.1:9/python:3")
     assert weighed.returncode == 3 and "127.0.0.1:9 cannot be reached" in weighed.stderr
@@ -261,7 +278,7 @@ def test_jobs_and_cancel() -> None:
     until(lambda: jobs.find(job.id).step)
     row = next(line for line in ekiben("jobs").stdout.splitlines() if job.id in line)
     assert "faces:1" in row and "2/3" in row and "waiting" in row
-    assert "[2/3] waiting" in ekiben("log", job.id).stdout
+    assert "[2/3] waiting" in here("log", job.id).stdout
     assert "Cancelled" in ekiben("cancel", job.id).stderr
     assert next(one for one in listed("jobs") if one["id"] == job.id)["state"] == "cancelled"
     assert "Dismissed" in ekiben("cancel", job.id).stderr

@@ -82,6 +82,7 @@ def test_wrap_assigns_the_box_and_shows_it(notebook: Notebook, wrapped: dict[str
     assert notebook.value("box.predict(X_train[:2]).outputs['predictions']") == [0, 0]
 
 
+@pytest.mark.slow
 def test_wrap_finds_the_sample_and_the_name(notebook: Notebook) -> None:
     notebook.ok("%ekiben wrap clf --to other --unseen warn")
     assert "sample: X_train" in notebook.text

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ekiben
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +17,7 @@ from ekiben.records import ModelVariable, Snapshot
 from ekiben.snapshot import look, snapshot
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from rig.boxes import kept
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
@@ -141,7 +141,7 @@ def test_a_model_that_is_wrapped_names_its_box(iris: pd.DataFrame, fitted: Logis
     table = iris.iloc[:, :4]
     twin = LogisticRegression(max_iter=1000).fit(table, iris["target"])
     namespace = {"clf": fitted, "twin": twin, "X": table}
-    namespace["box"] = ekiben.wrap(fitted, table, name="wrapped")
+    namespace["box"] = kept(fitted, table, "wrapped")
     assert {model.name: model.box for model in snapshot(namespace).models} == {"clf": "box", "twin": ""}
 
 

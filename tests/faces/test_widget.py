@@ -9,6 +9,7 @@ import pytest
 from ekiben import widget as widgets
 from ekiben.errors import MissingDependency
 from ekiben.widget import CardWidget, bundle
+from rig.boxes import kept
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,6 @@ def test_a_bad_row_names_its_place_in_the_readers_language(iris_box):
 
 def test_a_field_is_made_free_text():
     """The sample's notes repeat, so they look like categories."""
-    import ekiben
     import pandas
     from sklearn.compose import make_column_transformer
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -64,7 +64,7 @@ def test_a_field_is_made_free_text():
     table = pandas.DataFrame({"note": ["good soup", "bad soup"] * 20, "stars": [5, 1] * 20})
     read = make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough")
     model = make_pipeline(read, LogisticRegression()).fit(table, [True, False] * 20)
-    box = ekiben.wrap(model, table, name="notes", compiled=False)
+    box = kept(model, table, "notes", compiled=False)
     card = CardWidget(box)
     new = {"note": "a quite good soup", "stars": 4}
     assert "was not in the sample" in ask(card, "try", rows=[new])["data"]["error"]

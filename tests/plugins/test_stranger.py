@@ -127,6 +127,7 @@ print(json.dumps([box.model.framework, sorted(box.replays)]))
     assert asked(installed, code) == ["stranger", ["kernel", "process"]]
 
 
+@pytest.mark.slow
 def test_the_suite_sees_each_rule_broken(installed: Path, fresh_home: Path) -> None:
     """One fault after the other in the stranger's plugin; the suite names the rule that it breaks."""
     code = """

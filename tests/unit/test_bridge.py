@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -14,6 +15,7 @@ from ekiben.errors import SampleMismatch
 from ekiben.frameworks.sklearn import Sklearn
 from ekiben.registry import framework_for
 from models import applicants, diabetes, iris, people
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
@@ -30,6 +32,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, SVR
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads of boosting wait for each other awake: with other tests beside, for longer than they work."""
+    with threadpool_limits(1):
+        yield
 
 
 def findings(model: Any, sample: Any, /, **namespace: Any) -> tuple[Any, ...]:
@@ -109,14 +119,15 @@ def test_boosted_trees_keep_what_they_saw(wine, library):
     X, y = wine
     names = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier", "catboost": "CatBoostClassifier"}
     quiet: dict[str, Any] = {
-        "catboost": {"verbose": 0, "allow_writing_files": False},
-        "lightgbm": {"verbose": -1},
+        "catboost": {"verbose": 0, "allow_writing_files": False, "thread_count": 1},
+        "lightgbm": {"verbose": -1, "n_jobs": 1},
+        "xgboost": {"n_jobs": 1},
     }
     kind = getattr(importlib.import_module(library), names[library])
     scaler = StandardScaler().fit(X)
     known = {"X": X, "scaler": scaler}
     for rows, fits in ((X, True), (scaler.transform(X), False)):
-        clf = kind(n_estimators=10, **quiet.get(library, {})).fit(rows, y)
+        clf = kind(n_estimators=10, **quiet[library]).fit(rows, y)
         about = framework_for(clf).describe(clf)
         if fits:
             assert check(clf, X, about, {**known, "clf": clf}) == ()
@@ -138,7 +149,7 @@ def test_no_alarm_where_the_sample_is_right_though_a_scaler_lies_about(wine, mod
     assert findings(model, X_train, **known) == ()
     assert findings(model, X_test, **known) == ()
     assert findings(model, X_train.head(8), **known) == ()
-    pipeline = make_pipeline(scaler, type(model)()).fit(X_train, y_train)
+    pipeline = make_pipeline(scaler, clone(model)).fit(X_train, y_train)
     assert findings(pipeline, X_train, **known, pipeline=pipeline) == ()
 
 

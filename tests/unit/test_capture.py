@@ -18,6 +18,7 @@ from ekiben.errors import EkibenError, InvalidName, NotFound, ReplayMismatch, Un
 from ekiben.image import job as image_job
 from ekiben.project import render, templates_folder, write
 from models import applicants, diabetes, iris
+from rig.boxes import kept
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
@@ -118,7 +119,7 @@ def test_wrap_takes_the_variables_name_and_predicts_as_the_notebook():
 
 def test_predict_takes_frames_dicts_lists_and_single_rows():
     model, X = applicants()
-    box = ekiben.wrap(model, X, name="kinds")
+    box = kept(model, X, "kinds")
     expected = model.predict(X[:1]).tolist()
     for rows in (X[:1], X.iloc[0], box.contract.golden.rows[0]):
         assert len(box.predict(rows).outputs["predictions"]) == 1

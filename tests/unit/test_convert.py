@@ -27,6 +27,7 @@ from ekiben.protocols import Converted, Converter
 from ekiben.records import Compiled, Contract
 from ekiben.registry import converters, framework_for
 from models import applicants, diabetes, iris, people
+from rig.boxes import kept
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -261,7 +262,7 @@ def test_the_choice_can_be_overruled_and_taken_back(box):
 
 def test_switched_off_there_is_none_and_it_says_so():
     model, X = diabetes()
-    plain = ekiben.wrap(model, X, name="line-plain", compiled=False)
+    plain = kept(model, X, "line-plain", compiled=False)
     assert plain.predictor.form == "native" and "compiled=False" in plain.compiled.reason
     assert not (Path(plain.model.folder) / "compiled").exists()
     with pytest.raises(NotConverted):
@@ -302,7 +303,7 @@ def test_a_form_that_does_not_load_is_left_for_the_native_one():
 
 def test_a_form_that_answers_otherwise_elsewhere_is_left_too():
     model, X = diabetes()
-    bent = ekiben.wrap(model, X, name="line-bent")
+    bent = kept(model, X, "line-bent")
     file = Path(bent.model.folder) / "compiled" / "program.npz"
     arrays = dict(numpy.load(file))
     numpy.savez(file, **{name: values * 1.001 for name, values in arrays.items()})
@@ -351,6 +352,6 @@ def test_what_a_library_warns_of_is_not_said_a_thousand_times():
     model = LogisticRegression(max_iter=500).fit(X.to_numpy(), y)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        ekiben.wrap(model, X, name="nameless")
+        kept(model, X, "nameless")
     said = [str(entry.message) for entry in told if "feature names" in str(entry.message)]
     assert 0 < len(said) < 20

@@ -11,6 +11,7 @@ import pytest
 from ekiben.errors import EkibenError, InvalidRows, NotFound, UnsupportedSample
 from ekiben.personal import look, without
 from models import applicants
+from rig.boxes import kept
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -20,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 @pytest.fixture(scope="module")
 def box():
     model, X = applicants()
-    return ekiben.wrap(model, X, name="edited")
+    return kept(model, X, "edited")
 
 
 def row(box, **changes):
@@ -45,7 +46,7 @@ def test_a_range_is_edited_and_kept(box):
 
 def test_a_refusal_says_where_the_list_of_values_comes_from():
     model, X = applicants()
-    own = ekiben.wrap(model, X, name="origin-of-values", compiled=False)
+    own = kept(model, X, "origin-of-values", compiled=False)
     with pytest.raises(InvalidRows, match="'Rome' was not in the sample"):
         own.predict(row(own, city="Rome"))
     own.contract.field("city").categories(["Lima", "Oslo", "京都"])
@@ -169,8 +170,8 @@ def test_stand_ins_never_let_an_original_travel():
     X = persons()
     model = make_pipeline(make_column_transformer((StandardScaler(), ["age"])), LogisticRegression())
     model.fit(X, X["age"] > 40)
-    kept = ekiben.wrap(model, X, name="kept")
-    assert any("email" in finding.message for finding in kept.model.findings)
+    stays = ekiben.wrap(model, X, name="kept")
+    assert any("email" in finding.message for finding in stays.model.findings)
     replaced = ekiben.wrap(model, X, name="replaced", personal="replace")
     text = json.dumps(replaced.model.contract.to_json())
     assert (

@@ -16,6 +16,7 @@ from ekiben.errors import NotConverted
 from ekiben.project import render, write
 from ekiben.testing import _imports
 from models import iris
+from rig.boxes import kept as captured
 
 LOAD = "def load(folder, contract):\n    return lambda rows: {times} * len(rows)\n"
 
@@ -77,7 +78,8 @@ def test_a_package_imports_its_own_files_and_none_beside_it(tmp_path):
 
 
 def test_the_project_has_it_and_a_former_one_leaves(tmp_path):
-    box = ekiben.wrap(*iris(), name="code-of-a-form", project_dir=tmp_path / "project")
+    box = captured(*iris(), "code-of-a-form")
+    box.project = write(render(box.model), tmp_path / "project")
     home = Path(box.model.folder) / "compiled"
     runtime = Path(box.project.folder) / "runtime"
     assert (runtime / "form" / "steps.py").read_bytes() == (home / "form" / "steps.py").read_bytes()

@@ -7,11 +7,11 @@ import socket
 import time
 from urllib.request import urlopen
 
-import ekiben
 import pytest
 from ekiben.runtime.engine import LARGE_BODY
 from ekiben.runtime.lane import plain
 from models import diabetes
+from rig.boxes import kept
 from rig.waiting import until
 
 START = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
@@ -20,7 +20,7 @@ START = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 @pytest.fixture(scope="module")
 def server():
     model, X = diabetes()
-    with ekiben.wrap(model, X, name="lane").serve() as started:
+    with kept(model, X, "lane").serve() as started:
         yield started
 
 

@@ -10,13 +10,13 @@ import asyncio
 import json
 from types import SimpleNamespace
 
-import ekiben
 import pytest
 from ekiben.runtime.engine import Engine
 from ekiben.runtime.journal import Journal
 from ekiben.runtime.lane import LAST, lane
 from ekiben.runtime.settings import Settings
 from models import diabetes
+from rig.boxes import kept
 from test_lane import request
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -72,7 +72,7 @@ class Clock:
 @pytest.fixture(scope="module")
 def box():
     model, X = diabetes()
-    return ekiben.wrap(model, X, name="stopping")
+    return kept(model, X, "stopping")
 
 
 async def connected(box):

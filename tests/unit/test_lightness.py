@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = {
     "IPython", "anywidget", "bentoml", "ipykernel", "ipywidgets", "jinja2", "jupyter_client", "jupyter_core",
     "jupyter_server", "jupyterlab", "numpy", "pandas", "psutil", "skops", "sklearn", "starlette", "torch",
@@ -46,6 +48,7 @@ def test_an_error_class_can_be_named_without_loading_anything() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_loading_a_scikit_learn_model_does_not_bring_pytorch_with_it() -> None:
     code = (
         "import sys; from ekiben.frameworks.sklearn_adapter import skops_io; skops_io();"

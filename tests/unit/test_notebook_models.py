@@ -152,6 +152,7 @@ def test_python_takes_what_nobody_else_takes(square):
         assert framework_of(nothing) is None
 
 
+@pytest.mark.slow
 def test_a_script_is_one_long_cell(tmp_path):
     """Without a notebook the script's own text is where the code comes from; the box opens elsewhere."""
     script = tmp_path / "train.py"

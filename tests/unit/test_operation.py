@@ -11,7 +11,6 @@ import time
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import ekiben
 import numpy
 import pytest
 from ekiben.errors import ServiceFailed
@@ -22,6 +21,7 @@ from ekiben.runtime.journal import Journal, marks
 from ekiben.runtime.recorder import recorder
 from ekiben.runtime.settings import Settings
 from models import applicants
+from rig.boxes import kept
 from rig.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -30,7 +30,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 @pytest.fixture(scope="module")
 def box():
     model, X = applicants()
-    return ekiben.wrap(model, X, name="operated")
+    return kept(model, X, "operated")
 
 
 def test_the_index_is_the_formula_and_grows_with_the_shift():

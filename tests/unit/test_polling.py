@@ -9,13 +9,13 @@ from itertools import pairwise
 from types import SimpleNamespace
 from urllib.request import urlopen
 
-import ekiben
 import httpx
 import psutil
 import pytest
 from ekiben.runtime.polling import BOUND, COMPANY, KEPT, OFTEN, Polling, polling, spare
 from ekiben.runtime.settings import Settings
 from models import diabetes
+from rig.boxes import kept
 from test_http2 import served
 from test_lane import request
 
@@ -202,7 +202,7 @@ def spent(server) -> float:
 
 def test_a_service_sleeps_where_clients_pause_or_are_gone():
     model, X = diabetes()
-    with ekiben.wrap(model, X, name="awake").serve() as server:
+    with kept(model, X, "awake").serve() as server:
         host, port = server.url.removeprefix("http://").split(":")
         sent = request(json.dumps({"rows": list(server.contract.golden.rows[:1])}).encode())
         with socket.create_connection((host, int(port)), timeout=60) as client:

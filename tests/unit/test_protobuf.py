@@ -47,7 +47,7 @@ messages_of_theirs = some.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(message=messages_of_theirs)
 def test_what_google_writes_is_read_and_written_back(message) -> None:
     found = read(messages.INFER_REQUEST, message.SerializeToString())
@@ -61,7 +61,7 @@ def test_what_google_writes_is_read_and_written_back(message) -> None:
     assert back == message
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(message=messages_of_theirs, at=some.integers(0, 400), noise=some.binary(max_size=6))
 def test_what_is_broken_is_malformed_and_nothing_else(message, at: int, noise: bytes) -> None:
     whole = message.SerializeToString()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ekiben.builders.oci import bytecode, reachable
 from ekiben.builders.oci.reachable import Wanted
 
@@ -43,6 +44,7 @@ def test_what_a_module_imports_when_it_is_imported() -> None:
     assert now | later <= set(reachable.imports(_TEXT, "p.q", everywhere=True))
 
 
+@pytest.mark.slow
 def test_nothing_is_missed_that_python_imports() -> None:
     """Real packages: what Python then really imports of them is among what was read from their texts."""
     import uvicorn

@@ -7,7 +7,6 @@ import gzip
 import json
 import threading
 
-import ekiben
 import numpy
 import pytest
 from ekiben.contract import infer
@@ -20,6 +19,7 @@ from ekiben.runtime.problems import MOST, InvalidRows
 from ekiben.runtime.protocols import invocations, v1, v2
 from ekiben.runtime.protocols.call import Call
 from models import applicants
+from rig.boxes import kept
 
 MANY = 20_000
 
@@ -38,7 +38,7 @@ class Looked(list):
 @pytest.fixture(scope="module")
 def box():
     model, X = applicants()
-    return ekiben.wrap(model, X, name="refusing")
+    return kept(model, X, "refusing")
 
 
 def refused(box, rows) -> dict:

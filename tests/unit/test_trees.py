@@ -118,7 +118,7 @@ def asked(draw: Any) -> tuple[list[Tree], Ensemble, int, Any]:
     return trees, ensemble, groups, rows
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
 @given(asked())
 def test_every_way_is_the_walk(case):
     trees, ensemble, groups, rows = case

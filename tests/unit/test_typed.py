@@ -100,7 +100,7 @@ def plain(values: Any) -> list[Any]:
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("rules", ["reject", "warn", "accept"])
-@settings(max_examples=60, **QUIET)
+@settings(max_examples=25, **QUIET)
 @supposed(some.data())
 def test_columns_are_the_same_values_one_by_one(count: int, rules: str, drawn: some.DataObject) -> None:
     parts = drawn.draw(columns(count))
@@ -128,7 +128,7 @@ def test_columns_are_the_same_values_one_by_one(count: int, rules: str, drawn: s
 @pytest.mark.parametrize(
     ("entry", "dtype"), [(NUMBER, "float64"), (SINGLE, "float32"), (WHOLE, "int64"), (PRICE, "float32")]
 )
-@settings(max_examples=40, **QUIET)
+@settings(max_examples=15, **QUIET)
 @supposed(some.data())
 def test_one_array_of_all_columns_likewise(
     count: int, entry: Any, dtype: str, drawn: some.DataObject
@@ -194,7 +194,7 @@ def test_narrow_numbers_are_what_they_stand_for(count: int, datatype: str) -> No
 
 @pytest.mark.parametrize("kind", ["number", "integer"])
 @pytest.mark.parametrize("dtype", ["float32", "int16", "uint8"])
-@settings(max_examples=40, **QUIET)
+@settings(max_examples=25, **QUIET)
 @supposed(some.data())
 def test_tensors_are_the_same_row_by_row(kind: str, dtype: str, drawn: some.DataObject) -> None:
     if (kind == "integer") != (dtype != "float32"):
@@ -273,7 +273,7 @@ def test_large_data_are_read_as_json_has_them(values: Any, datatype: str) -> Non
         assert from_request(sent, data.request) == from_request(sent, read_json)
 
 
-@settings(max_examples=60, **QUIET)
+@settings(max_examples=40, **QUIET)
 @supposed(some.binary(min_size=1, max_size=8), some.integers(0, 3000))
 @example(b"\xff", 30)
 @example(b'"data": [1], ', 30)

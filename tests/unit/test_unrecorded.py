@@ -115,6 +115,7 @@ def test_another_width_finds_what_makes_it() -> None:
     assert runs(caught.value, model=model, wider=wider)(X[:4]).shape == (4, 1)
 
 
+@pytest.mark.slow
 def test_keras() -> None:
     import keras
 
