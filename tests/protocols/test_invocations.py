@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from typing import Any
@@ -79,6 +80,28 @@ def test_a_frame_of_pandas_is_taken_as_pandas_writes_it(people: Station) -> None
         assert older[0] == newer[0] == 200
         people.agrees(older[1]["predictions"])
         people.agrees(newer[1]["predictions"])
+
+
+def test_csv_is_not_guessed_at(iris: Station) -> None:
+    row = ",".join(map(str, iris.rows[0]))
+    for body, told in (
+        (f"0,1,2,3\n{row}\n", "names, as pandas numbers columns"),
+        (f"{row}\n5_1,3,1,1\n", "'5_1' is text, not a number"),
+    ):
+        status, answer = iris.call("/invocations", body.encode(), Content_Type="text/csv")
+        assert status == 400 and told in answer["message"]
+
+
+def test_a_packed_body_is_taken_whole_or_not_at_all(iris: Station) -> None:
+    row = (",".join(map(str, iris.rows[0])) + "\n").encode()
+    packed = {"Content_Type": "text/csv", "Content_Encoding": "gzip"}
+    # As `cat one.gz other.gz` makes it.
+    status, answer = iris.call("/invocations", gzip.compress(row) + gzip.compress(row * 2), **packed)
+    assert status == 200 and len(answer["predictions"]) == 3
+    for rest in (b"rubbish", gzip.compress(row)[:-4], gzip.compress(b"") * 2000):
+        assert iris.call("/invocations", gzip.compress(row) + rest, **packed)[0] == 400
+    bomb = gzip.compress(row) + gzip.compress(b" " * 5_000_000) * 2
+    assert iris.call("/invocations", bomb, **packed)[0] == 413
 
 
 def test_ping_answers(iris: Station) -> None:

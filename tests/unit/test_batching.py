@@ -14,6 +14,7 @@ from ekiben.runtime.batching import ALONE, LOOK, Batcher, Limits, Overloaded, Ti
 from ekiben.runtime.cost import Cost
 from ekiben.runtime.metrics import Metrics
 from ekiben.runtime.predictor import dumps
+from ekiben.runtime.problems import InvalidRows
 from ekiben.runtime.refusal import refusal, retry
 from ekiben.runtime.reply import Reply
 
@@ -106,6 +107,29 @@ def test_who_is_told_hears_at_once_and_takes_nobody_down() -> None:
         return [*told, again["predictions"], waited["predictions"]], troubles
 
     assert asyncio.run(ask()) == ([[0], [4], [2], [6]], ["An answer could not be handed on"])
+
+
+@pytest.mark.parametrize("rowwise", [True, False])
+def test_a_model_that_loses_a_row_gives_nobody_the_answer_of_another(rowwise: bool) -> None:
+    def positive(rows: list[int]) -> dict[str, Any]:
+        return {"predictions": numpy.array([row for row in rows if row > 0]) * 2}
+
+    async def ask() -> list[Any]:
+        batcher = made(positive, cost=learned(2e-4, 1e-6), rowwise=rowwise)
+        entries = [batcher.submit([row]) for row in (-1, 1, 2, -3, 4)]
+
+        async def told(entry: Any) -> Any:
+            try:
+                return (await entry)["predictions"].tolist()
+            except InvalidRows as error:
+                return error.status, error.problems[0].code
+
+        found = [await told(entry) for entry in entries]
+        batcher.close()
+        return found
+
+    lost = (500, "answer_count")
+    assert asyncio.run(ask()) == [lost, [2], [4], lost, [8]]
 
 
 def test_who_is_gone_costs_no_call() -> None:

@@ -57,6 +57,18 @@ def test_clean_rows_are_those_of_the_reference_way(count: int) -> None:
     assert warnings == []
 
 
+@pytest.mark.parametrize("unseen", ["reject", "warn", "accept"])
+@pytest.mark.parametrize("known", [[1, 2], [1.5, 2.5]])
+@pytest.mark.parametrize("sent", [10**400, 10**19, -(10**19), 1e300, float("inf")])
+def test_a_category_that_no_library_takes_is_refused(unseen: str, known: list[Any], sent: Any) -> None:
+    bad: list[Any] = []
+    read_value(
+        field("x", "category", "category", categories=known), sent, "$.rows[0].x", (unseen, "warn"), bad, []
+    )
+    assert [entry.code for entry in bad] == ["not_finite" if sent == float("inf") else "out_of_dtype"]
+    assert bad[0].told()["message"]
+
+
 @pytest.mark.parametrize("copies", [1, 8])
 @pytest.mark.parametrize(
     "change",

@@ -88,6 +88,52 @@ def test_both_versions_say_the_same(second: bool) -> None:
             }
 
 
+@pytest.mark.parametrize("second", [True, False])
+def test_head_is_answered_without_a_body(second: bool) -> None:
+    with served() as (url, _server), httpx.Client(http1=not second, http2=second, timeout=30) as client:
+        for _turn in range(2):  # on the same connection, which must be in step
+            answer = client.request("HEAD", f"{url}/a", content=b"abc")
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert json.loads(answer.headers["x-told"])["method"] == "HEAD"
+
+
+#: What begins a request whose head, or what trails its body, has no end.
+ENDLESS = {
+    "headers": (b"POST / HTTP/1.1\r\nHost: x\r\n", b"x-more: " + b"a" * 1000 + b"\r\n"),
+    "a header": (b"POST / HTTP/1.1\r\nHost: x\r\nx-more: ", b"a" * 1000),
+    "an address": (b"GET /", b"a" * 1000),
+    "trailers": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n",
+        b"x-more: " + b"a" * 1000 + b"\r\n",
+    ),
+    "the next head": (b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /", b"a" * 1000),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_has_no_end_is_not_kept(what: str) -> None:
+    first, more = ENDLESS[what]
+    with served() as (url, _server):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as client:
+            client.sendall(first)
+            with pytest.raises(ConnectionError):  # the test has no other end
+                while True:
+                    client.sendall(more * 100)
+
+
+@pytest.mark.parametrize("size", [200_000, 3_000_000])
+def test_bodies_in_pieces_are_no_heads(size: int) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _turn in range(4):
+            yield b"a" * (size // 4)
+
+    with served() as (url, _server), httpx.Client(timeout=30) as client:
+        for _turn in range(2):
+            assert client.post(url, content=pieces()).content == b"a" * size  # in chunks
+            assert client.post(url, content=b"b" * size).content == b"b" * size
+
+
 def test_an_application_that_fails_takes_its_stream_only() -> None:
     with served() as (url, _server), httpx.Client(http1=False, http2=True, timeout=60) as client:
         with pytest.raises(httpx.RemoteProtocolError):

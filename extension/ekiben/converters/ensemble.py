@@ -22,13 +22,13 @@ MOST_NODES = 8_000_000
 class Ensemble:
     """Trees on rows of ``width`` numbers; ``dtype`` is that in which they are compared.
 
-    ``bounded`` ones refuse a number that is infinite in 32 bits.
+    In the columns that are ``bounded``, a number that is infinite in 32 bits is refused.
     """
 
     def __init__(self, width: int, dtype: str) -> None:
         self.width = width
         self.dtype = dtype
-        self.bounded = False
+        self.bounded: set[int] = set()
         self.count = 0
         self._inner = 0
         self._leaves = 0

@@ -30,8 +30,7 @@ def grow(ensemble: Ensemble, tree: Any, found: Any, features: Any = None) -> Non
     feature = tree.feature.clip(0) if features is None else features[tree.feature.clip(0)]
     missing = getattr(tree, "missing_go_to_left", None)
     # A tree that is given some columns looks at no others.
-    whole = features is None or len(set(features.tolist())) == ensemble.width
-    ensemble.bounded = ensemble.bounded or whole
+    ensemble.bounded |= set(range(ensemble.width) if features is None else map(int, features))
     ensemble.add(
         feature, tree.threshold, tree.children_left, tree.children_right, leaf, found, missing=missing
     )
@@ -207,6 +206,7 @@ def isolation(lower: Lower, part: Any, source: Source) -> Steps:
     features = part.estimators_features_
     for (entry, path, mean), chosen in zip(lengths, features, strict=True):
         grow(ensemble, entry.tree_, path + mean - 1.0, numpy.asarray(chosen))
+    ensemble.bounded.clear()  # it has the trees look at infinite numbers as at any others
     from sklearn.ensemble._iforest import _average_path_length
 
     scale = len(part.estimators_) * _average_path_length(numpy.array([part._max_samples]))[0]

@@ -108,7 +108,8 @@ def polynomial(lower: Lower, part: Any, source: Source) -> Made:
     products = [
         [place for place, power in enumerate(row) for _k in range(power)] for row in part.powers_.tolist()
     ]
-    return [*steps, {"op": "powers", "products": products}], Source(len(products))
+    # Of large numbers they are infinite, which is refused by what is given them.
+    return [*steps, {"op": "powers", "products": products}, {"op": "finite"}], Source(len(products))
 
 
 @transform("sklearn.PCA", "sklearn.IncrementalPCA", "sklearn.TruncatedSVD")

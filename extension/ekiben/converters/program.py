@@ -161,7 +161,7 @@ class Program:
             "values": self.keep(ensemble.values),
             "groups": groups,
             "scale": scale,
-            "bounded": ensemble.bounded,
+            "bounded": len(ensemble.bounded) == ensemble.width or sorted(ensemble.bounded),
             "base": None if base is None else self.keep(base),
         }
         walked = find_spec("onnxruntime") is not None

@@ -21,6 +21,7 @@ from typing import Any
 from .columns import Rows, joined
 from .cost import Cost
 from .metrics import Metrics
+from .predictor import one_a_row
 
 #: Calls that should take longer than this many seconds leave the event loop.
 SHORT = 0.001
@@ -276,7 +277,12 @@ class Batcher:
         return found
 
     def _call(self, rows: Rows) -> Answers:
-        """Calls the model, and learns and counts what it took."""
+        """Calls the model, and learns and counts what it took.
+
+        Raises:
+            Exception: whatever the model raises.
+            InvalidRows: it gave more or fewer answers than rows.
+        """
         begin = time.perf_counter()
         answers = self.run(rows)
         took = time.perf_counter() - begin
@@ -286,4 +292,5 @@ class Batcher:
         metrics.batches.add(count)
         metrics.model_seconds.add(took)
         metrics.rows += count
+        one_a_row(answers, count)
         return answers

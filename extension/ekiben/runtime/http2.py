@@ -45,6 +45,10 @@ QUIET = 60.0
 STALLED = 60.0
 #: Seconds between the word that an idle connection will end and its end.
 PARTING = 1.0
+#: Bytes of HTTP/1.1's head, or of what trails a body, that may come in pieces; h11 has the same bound, and
+#: httptools none: it would keep whatever comes, and copy it anew with every piece.
+MOST_HEAD = 65536
+LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -57,6 +61,8 @@ class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     polling: Any = None
     #: When it last became idle, by the event loop's clock.
     since = 0.0
+    #: Bytes that came since a head or a chunk began, of which no end was seen; below 0 where none has.
+    headed = -1
 
     def connection_made(self, transport: Any) -> None:
         """One more; if there are too many, an idle one goes."""
@@ -110,7 +116,41 @@ class Door(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
                     self._hand_over(data)
                 return
             self.opening = None
+        if self.headed < 0:
+            super().data_received(data)
+            return
+        self.headed += len(data)
         super().data_received(data)
+        if self.headed > MOST_HEAD and not self.transport.is_closing():
+            if self.crowd is not None:
+                self.crowd.closed["large"] += 1
+            if self.waiting:
+                self.transport.write(LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """The parser, httptools', has the first byte of a request."""
+        self.headed = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """It has the whole head."""
+        self.headed = -1
+        super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """A chunk of the body follows, or, after the last, what trails it."""
+        self.headed = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self.headed = -1
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self.headed = -1
+        super().on_message_complete()
 
     def _hand_over(self, data: bytes) -> None:
         self.connections.discard(self)
@@ -264,7 +304,8 @@ class Http2(asyncio.Protocol):
             return
         if self.door.polling is not None:
             self.door.polling.came(self)
-        stream = self.streams[event.stream_id] = Stream(self, event.stream_id)
+        bare = (b":method", b"HEAD") in event.headers
+        stream = self.streams[event.stream_id] = Stream(self, event.stream_id, bare)
         stream.task = self.loop.create_task(stream.run(self._scope(event.headers)))
         self.state.tasks.add(stream.task)
         stream.task.add_done_callback(self.state.tasks.discard)

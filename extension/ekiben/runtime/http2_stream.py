@@ -12,9 +12,10 @@ HIGH = 256 * 1024
 
 
 class Stream:
-    """One request and its answer."""
+    """One request and its answer; a ``bare`` one has a head only, as HEAD's."""
 
-    def __init__(self, connection: Any, identity: int) -> None:
+    def __init__(self, connection: Any, identity: int, bare: bool = False) -> None:
+        self.bare = bare
         self.connection = connection
         self.identity = identity
         self.task: asyncio.Task[None] | None = None
@@ -102,7 +103,7 @@ class Stream:
         if kind == "http.response.body":
             if not self.waiting:
                 self.moved = self.connection.loop.time()
-            self.waiting += message.get("body", b"")
+            self.waiting += b"" if self.bare else message.get("body", b"")
             if not message.get("more_body") and not self.start.get("trailers"):
                 self.trailers = []
         elif kind == "http.response.trailers":

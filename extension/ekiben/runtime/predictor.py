@@ -124,10 +124,12 @@ class Predictor:
         """The body of an answer: ``predictions`` (n), ``probabilities`` (n × classes), ``warnings``.
 
         Raises:
-            InvalidRows: the rows break the contract.
+            InvalidRows: the rows break the contract, or the model lost one of them (status 500).
         """
         checked, warnings = self.check(rows)
-        return self.body(self.run(checked), warnings, language)
+        answers = self.run(checked)
+        one_a_row(answers, len(checked))
+        return self.body(answers, warnings, language)
 
     def body(self, answers: dict[str, Any], warnings: list[Problem], language: str = "en") -> dict[str, Any]:
         """The model's answers as they travel."""
@@ -201,6 +203,17 @@ def parse(body: bytes) -> list[Any]:
     if not rows:
         raise InvalidRows([problem("$.rows", "empty_rows")])
     return rows
+
+
+def one_a_row(answers: dict[str, Any], count: int) -> None:
+    """Looks whether a model gave as many answers as it was given rows.
+
+    Raises:
+        InvalidRows: it did not, with status 500; the answers would be taken for those of other rows.
+    """
+    for name, values in answers.items():
+        if len(values) != count:
+            raise InvalidRows([problem("$", "answer_count", name=name, got=len(values), wanted=count)], 500)
 
 
 def notices(warnings: list[Problem], language: str = "en") -> list[dict[str, str]]:

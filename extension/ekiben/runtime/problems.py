@@ -131,6 +131,13 @@ TEXTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("The model failed on these rows ({kind}).", "The service's log says more."),
         ("模型在处理这些行时出错（{kind}）。", "详见服务日志。"),
     ),
+    "answer_count": (
+        (
+            "The model gave {got} {name} for {wanted} rows.",
+            "One for each row is needed: whose is whose cannot be told.",
+        ),
+        ("模型为 {wanted} 行给出了 {got} 个 {name}。", "每行需要一个：否则无法判断哪个属于哪一行。"),
+    ),
     "refused": (
         ("The service refused: {detail}.", "Its log says more."),
         ("服务拒绝了请求：{detail}。", "详见其日志。"),

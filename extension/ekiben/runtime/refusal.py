@@ -11,6 +11,8 @@ from .problems import InvalidRows, problem
 def refusal(error: Exception) -> InvalidRows:
     """``error`` with a status: 400, 413 and the like as it is; 503, 504; anything else is 500 and logged."""
     if isinstance(error, InvalidRows):
+        if error.status == 500:
+            logging.getLogger("ekiben").error("%s", error)
         return error
     if isinstance(error, Overloaded):
         return InvalidRows([problem("$", "overloaded", seconds=error.retry_after)], status=503)

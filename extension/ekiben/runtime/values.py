@@ -183,7 +183,16 @@ def _text(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> A
 
 def _category(field: dict[str, Any], value: Any, path: str, bad: list[Problem]) -> Any:
     """A category is as the sample had it: text, a number or a boolean; 1 and true are not the same."""
-    kinds = {type(entry) for entry in field["categories"] or ()}
+    known = field["categories"] or ()
+    kinds = {type(entry) for entry in known}
+    if type(value) in (int, float) and kinds & {int, float} and value not in known:
+        low, high = INTEGER_LIMITS["int64"]
+        if isinstance(value, float) and not math.isfinite(value):
+            bad.append(problem(path, "not_finite", value=str(value)))
+            return None
+        if not low <= value <= high:  # no library takes such a one
+            bad.append(problem(path, "out_of_dtype", value=str(value)[:40], dtype="int64"))
+            return None
     if type(value) in kinds:
         return value
     if float in kinds and type(value) is int:

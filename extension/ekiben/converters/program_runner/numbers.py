@@ -114,7 +114,9 @@ def _finite(node: dict[str, Any]) -> Step:
 
 
 def _logistic(x: Any) -> Any:
-    return 1.0 / (1.0 + numpy.exp(numpy.minimum(-x, 700.0)))
+    # 0 where it is too small for a number, and not nearly so: shares of such ones would be something.
+    with numpy.errstate(over="ignore"):
+        return 1.0 / (1.0 + numpy.exp(-x))
 
 
 #: Rows from which on a pass over each of fewer columns than ``NARROW`` beats NumPy's own way along short rows,

@@ -35,10 +35,10 @@ def _trees(node: dict[str, Any]) -> Step:
     few: Any = _by_lines(node, by_tables(node)) if node["table"] else walk or lined
     many: Any = lined or walk
 
-    bounded = node.get("bounded", False)
+    bounded = node.get("bounded", False)  # all columns, or which of them
 
     def answer(x: Any) -> Any:
-        if bounded and (numpy.abs(x) >= INFINITE).any():
+        if bounded and (numpy.abs(x if bounded is True else x[:, bounded]) >= INFINITE).any():
             raise ValueError("Input contains infinity or a value too large for dtype('float32').")
         parts = [total(places) for places in (few if len(x) <= most else many)(x)]
         made = parts[0] if len(parts) == 1 else numpy.concatenate(parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import zlib
 from dataclasses import dataclass, field
@@ -11,6 +10,10 @@ from typing import Any
 
 from ..problems import InvalidRows, problem
 from . import words  # noqa: F401 - adds the texts
+
+
+#: Members of one gzip body. Each costs as much as a copy of what follows it.
+MEMBERS = 1000
 
 
 @dataclass
@@ -104,17 +107,26 @@ def inflate(body: bytes, packed: str, limit: int) -> bytes:
     """
     if packed not in ("gzip", "x-gzip", "deflate"):
         raise refused(415, "Content-Encoding", "unknown_encoding", encoding=packed[:40])
+    parts: list[bytes] = []
+    size = 0
     try:
-        # 15 + 32: gzip's or zlib's head, whichever is there.
-        machine = zlib.decompressobj(15 + 32)
-        unpacked = machine.decompress(body, limit + 1)
-        if len(unpacked) <= limit and not machine.eof:
-            raise EOFError
-    except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+        while body and size <= limit:  # gzip may be of several members, one after the other (RFC 1952, 2.2)
+            # 15 + 32: gzip's or zlib's head, whichever is there.
+            machine = zlib.decompressobj(15 + 32)
+            parts.append(machine.decompress(body, limit + 1 - size))
+            size += len(parts[-1])
+            if size <= limit and (not machine.eof or (packed == "deflate" and machine.unused_data)):
+                raise EOFError
+            body = machine.unused_data
+            if len(parts) > MEMBERS:
+                raise EOFError
+    except (zlib.error, EOFError) as error:
         raise refused(400, "$", "bad_encoding", encoding=packed) from error
-    if len(unpacked) > limit:
+    if size > limit:
         raise refused(413, "$", "too_large", limit=limit)
-    return unpacked
+    if not parts:
+        raise refused(400, "$", "bad_encoding", encoding=packed)
+    return b"".join(parts)
 
 
 def sentences(error: InvalidRows, language: str) -> str:

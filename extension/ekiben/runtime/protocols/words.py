@@ -77,6 +77,13 @@ TEXTS |= {
         ("The body is not CSV: {detail}.", "Send UTF-8 text with a line of names first: {fields}."),
         ("请求体不是 CSV：{detail}。", "请发送 UTF-8 文本，首行为列名：{fields}。"),
     ),
+    "names_or_row": (
+        (
+            "The first line may be names, as pandas numbers columns without names, or a row.",
+            "Send a line of names first: {fields}.",
+        ),
+        ("首行可能是列名（pandas 会为没有名称的列编号），也可能是一行数据。", "请先发送一行列名：{fields}。"),
+    ),
     "column_names": (
         ("The columns are not those of the model.", "Send {fields}."),
         ("列与模型的列不符。", "请发送 {fields}。"),
