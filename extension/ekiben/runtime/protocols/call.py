@@ -11,7 +11,6 @@ from typing import Any
 from ..problems import InvalidRows, problem
 from . import words  # noqa: F401 - adds the texts
 
-
 #: Members of one gzip body. Each costs as much as a copy of what follows it.
 MEMBERS = 1000
 
