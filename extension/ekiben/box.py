@@ -47,7 +47,7 @@ class Box(Stations):
     def _edit(self, contract: Contract) -> None:
         self._own_project()
         model = replace(self.model, contract=contract)
-        keep(model, self.project.folder)
+        keep(model, self.project.folder, self.model.contract)
         self.model = model
         folder = self.project.folder
         self.project = replace(edits.with_edits(projects.render(self.model), Path(folder)), folder=folder)

@@ -168,17 +168,30 @@ def checked(contract: Contract) -> None:
         ) from error
 
 
-def keep(model: Model, project_folder: str) -> None:
+def keep(model: Model, project_folder: str, before: Contract | None = None) -> None:
     """Writes an edited record to the store and its contract to the project.
 
+    ``before`` is the contract that the edit began with. Another kernel may have edited it since: its edit
+    stays where this one is not of the contract.
+
     Raises:
-        EkibenError: the contract changed, and so did that of the project, by hand.
+        EkibenError: the contract changed, and so did that of the store, elsewhere, or of the project, by hand.
     """
     data = model.to_json()
-    contract = json.dumps(data.pop("contract"), ensure_ascii=False, indent=1)
-    del data["folder"]
+    contract = _text(model.contract)
+    del data["folder"], data["contract"]
     store, file = Path(model.folder), Path(project_folder) / "contract.json"
     former = _read(store / "contract.json")
+    if before is not None and former and _text(Contract.from_json(json.loads(former))) != _text(before):
+        if model.contract != before:
+            raise EkibenError(
+                _("The contract was edited elsewhere since this box was made."),
+                where=model.tag,
+                remedy=_(
+                    "Open it anew and edit it there: {code}", code=f'box = ekiben.open_box("{model.tag}")'
+                ),
+            )
+        contract = former
     by_hand = _read(file) not in ("", former, contract)
     if by_hand and contract != former:
         raise EkibenError(
@@ -193,6 +206,10 @@ def keep(model: Model, project_folder: str) -> None:
     for path, text in texts.items():
         paths.write_atomic(path, text)
         path.chmod(0o644)  # a container's own user reads them too
+
+
+def _text(contract: Contract) -> str:
+    return json.dumps(contract.to_json(), ensure_ascii=False, indent=1)
 
 
 def _read(file: Path) -> str:

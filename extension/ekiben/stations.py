@@ -140,7 +140,7 @@ class Stations:
     def _chosen(self, compiled: Compiled) -> None:
         self._own_project()
         model = replace(self.model, compiled=compiled)
-        keep(model, self.project.folder)
+        keep(model, self.project.folder, self.model.contract)
         self.model = model
         self._predictor = None
 

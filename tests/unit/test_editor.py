@@ -83,6 +83,23 @@ def test_an_edit_that_cannot_be_says_why_and_changes_nothing(box):
     assert box.model == before
 
 
+def test_two_boxes_of_a_model_do_not_undo_each_others_edits():
+    model, X = applicants()
+    mine = ekiben.wrap(model, X, name="edited-twice")
+    other = ekiben.open_box(mine.model.tag)
+    mine.contract.field("age").range(1, 130)
+    with pytest.raises(EkibenError, match="edited elsewhere") as caught:
+        other.contract.rules(outside="accept")
+    assert "open_box" in caught.value.remedy and other.contract.outside == "warn"
+    other.prefer("native")  # is no edit of the contract, and leaves it alone
+    anew = ekiben.open_box(mine.model.tag)
+    assert anew.contract.field("age").record.maximum == 130 and not anew.model.compiled.serves
+    anew.contract.rules(outside="accept")
+    final = ekiben.open_box(mine.model.tag)
+    assert final.contract.outside == "accept" and final.contract.field("age").record.maximum == 130
+    assert not final.project.findings
+
+
 def persons(n=40):
     return pandas.DataFrame(
         {
