@@ -124,6 +124,8 @@ def test_predict(iris_box: Box, iris_server: RunningServer, tmp_path: Path) -> N
     for run in (here, ekiben):
         done = run("predict", "faces-iris", "-", given=json.dumps([ROW]))
         assert json.loads(done.stdout)["predictions"] == expected["predictions"]
+    for typed in (json.dumps(ROW), json.dumps([ROW])):
+        assert json.loads(here("predict", "faces-iris", typed).stdout)["predictions"]
 
 
 @pytest.mark.slow
@@ -142,7 +144,10 @@ def test_errors_say_what_where_and_the_remedy(iris_server: RunningServer, tmp_pa
     assert what.startswith("error: ") and "petal width (cm)" in where and remedy.startswith("  → ")
     several = here("predict", iris_server.record.id, "-", given=json.dumps([{}]))
     assert several.stderr.count("$.rows[0]") == 4
-    assert here("predict", "faces-iris", str(tmp_path / "none.json")).returncode == 1
+    done = here("predict", "faces-iris", str(tmp_path / "none.json"))
+    assert done.returncode == 1 and "none.json" in done.stderr and '[{"age": 40}' in done.stderr
+    what, where, remedy = here("predict", "faces-iris", '{"age": }').stderr.splitlines()
+    assert "JSON: Expecting value" in what and where == "  JSON" and '[{"age": 40}' in remedy
     for given, told in (("rubbish", "JSON: Expecting value"), ("3", "no rows")):
         what, where, remedy = here("predict", "faces-iris", "-", given=given).stderr.splitlines()
         assert told in what and where == "  -" and '[{"age": 40}' in remedy

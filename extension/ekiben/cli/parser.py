@@ -59,7 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     one = verb("predict", "services", _("ask a service, or a wrapped model that is not served"))
     one.add_argument("id", metavar="ID|TAG", help=f"{identity}; {tag}")
     one.add_argument(
-        "file", metavar="FILE", help=_("a JSON file with a list of rows; - is the standard input")
+        "file",
+        metavar="FILE|JSON",
+        help=_("a JSON file with a list of rows, or the JSON itself; - is the standard input"),
     )
 
     one = verb("build", "images", _("build a container image and prove it"))

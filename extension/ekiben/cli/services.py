@@ -106,12 +106,18 @@ def _watch(server: RunningServer) -> None:
 
 
 def _rows(name: str) -> list[Any]:
+    """The rows of a file, of the standard input (``-``), or of JSON that was typed in a file's place."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        if name.lstrip()[:1] in ("{", "["):
+            text, name = name, "JSON"
+        else:
+            text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         data = json.loads(text)
     except OSError as error:
         raise NotFound(
-            _("The file cannot be read: {reason}", reason=error.strerror or error), where=name
+            _("The file cannot be read: {reason}", reason=error.strerror or error),
+            where=name,
+            remedy=_wanted(),
         ) from error
     except ValueError as error:  # not JSON, or not UTF-8
         told = _("This is not JSON: {reason}", reason=error)
