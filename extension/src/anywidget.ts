@@ -125,6 +125,11 @@ function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => v
     tryRows: async rows => (await comm.ask('try', { rows })) as TryAnswer,
     serve: () => click(serveCell(model.get('card').variable), () => comm.ask('serve')),
     freeText: field => click(textCell(model.get('card').variable, field), () => comm.ask('text', { field })),
+    build: code =>
+      click(code, () => {
+        // A build takes minutes, for which the kernel's answers to the card would have to wait.
+        throw new Failure(t('This page runs no cells.'), t('Copy the line into a cell and run it.'));
+      }),
     stop: async () => {
       await comm.ask('stop');
     },

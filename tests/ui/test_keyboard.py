@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.request import urlopen
 
 import nbformat
 import pytest
@@ -123,6 +124,10 @@ def test_what_every_row_has_says_whose_it_is(shown):
     service = panel.locator("[data-service]")
     expect(service).to_contain_text("ready")
     try:
+        for place, name in ((service, "Page of keyboard:"), (panel, "Page of box"), (card, "Page of keyboard")):
+            address = place.get_by_role("link", name=name).first.get_attribute("href")
+            with urlopen(address) as response:
+                assert "text/html" in response.headers["Content-Type"]
         copy = service.get_by_role("button", name="Copy curl of keyboard:")
         expect(service.locator("summary")).to_have_accessible_name(re.compile("^Log of keyboard:"))
         expect(copy).to_be_visible()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 
+import ekiben
 import nbformat
 import pytest
-from ekiben import jobs
+from ekiben import jobs, paths, service
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -126,6 +128,52 @@ def test_one_click_makes_a_column_free_text(shown):
     expect(row).not_to_contain_text("one of a list")
     expect(row.get_by_role("button")).to_have_count(0)
     expect(page.locator(".jp-CodeCell", has_text='box.contract.field("note").text()').first).to_be_visible()
+
+
+#: Stands in for the notebook around a card: hears the code of a click, and runs it or does not.
+HOST = """runs => document.addEventListener('ekiben:code', event => {
+    event.stopImmediatePropagation();
+    window.heard = event.detail.code;
+    if (runs) {
+        event.preventDefault();
+        event.detail.done = Promise.resolve();
+    }
+}, { capture: true, once: true })"""
+
+
+def test_the_image_tab_builds_by_a_click_or_says_why_not(shown):
+    page = shown.page
+    card = page.locator(".jp-OutputArea-output .ek-card").first
+    card.get_by_role("tab", name="Image").click()
+    build = card.get_by_role("tabpanel").get_by_role("button", name="Build")
+    page.evaluate(HOST, True)
+    build.click()
+    expect(build).to_be_enabled()
+    assert page.evaluate("() => window.heard") == 'image = box.build("soup:1")'
+    expect(card).not_to_contain_text("This page runs no cells.")
+    page.evaluate(HOST, False)
+    build.click()
+    expect(card.get_by_role("alert")).to_contain_text("Copy the line into a cell and run it.")
+    card.get_by_role("tab", name="Try").click()
+
+
+def test_what_runs_stands_before_what_failed(shown, pictures):
+    """The record of a service that ended in its start, and one that runs."""
+    page = shown.page
+    with ekiben.open_box("soup").serve() as server:
+        record = replace(
+            server.record, id="soup-000000", started="2020-01-01T00:00:00+00:00", state="failed", pid=0, url=""
+        )
+        file = paths.runtime_dir() / f"{service.PREFIX}{record.id}.json"
+        file.write_text(json.dumps(record.to_json()), encoding="utf-8")
+        try:
+            rows = page.locator(".ek-panel [data-service]")
+            expect(page.locator(f".ek-panel [data-service={record.id}]")).to_contain_text("failed", timeout=30_000)
+            ids = rows.evaluate_all("nodes => nodes.map(node => node.dataset.service)")
+            assert ids.index(server.record.id) < ids.index(record.id)
+            picture(shown, pictures, "state-services")
+        finally:
+            file.unlink()
 
 
 def test_findings_of_an_english_kernel_are_read_in_chinese(shown):

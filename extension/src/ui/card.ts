@@ -7,7 +7,8 @@ import { contractTab } from './contract';
 import { button, escapes, h, swap, type Child } from './dom';
 import { failureOf, type Failure } from './failure';
 import type { Row } from './form';
-import { agreement, clock, port, speedup, state, times } from './format';
+import { address } from './address';
+import { agreement, clock, speedup, state, times } from './format';
 import { ImageTab } from './image-tab';
 import { proofTab } from './proof';
 import { Tabs } from './tabs';
@@ -19,6 +20,8 @@ export interface Carrier {
   tryRows(rows: Row[]): Promise<TryAnswer>;
   serve(): Promise<void>;
   stop(): Promise<void>;
+  /** Runs the code that builds an image, where the page runs cells. */
+  build(code: string): Promise<void>;
   /** Takes any text in a field from now on. */
   freeText(field: string): Promise<void>;
   /** What the service of this model counted; null where none runs. */
@@ -127,7 +130,8 @@ export class Card {
 
   private makeImage(): HTMLElement {
     const name = this.data.model.name;
-    const tab = new ImageTab(this.data.images, buildCell(this.data.variable, `${name}:1`), () => this.foresee());
+    const code = buildCell(this.data.variable, `${name}:1`);
+    const tab = new ImageTab(this.data.images, code, () => this.carrier.build(code), () => this.foresee());
     this.imaging = tab;
     tab.enable(this.life === 'live');
     return tab.node;
@@ -181,6 +185,7 @@ export class Card {
 
   private service(): Child[] {
     const server = this.server();
+    const name = this.data.model.name;
     const shown = state(this.doing === 'serve' ? 'starting' : (server?.state ?? 'stopped'));
     const idle = this.life !== 'live' || this.doing !== null;
     const running = server?.state === 'ready' || server?.state === 'starting';
@@ -194,8 +199,9 @@ export class Card {
       running &&
         h(
           'span',
-          { class: 'ek-dim', title: server.url },
-          `${port(server.url)} · ${t('since {time}', { time: clock(server.started) })}`
+          { class: 'ek-dim' },
+          address(server, name),
+          ` · ${t('since {time}', { time: clock(server.started) })}`
         ),
       running
         ? button(this.doing === 'stop' ? t('Stopping …') : t('Stop'), () => void this.act('stop'), {

@@ -3,8 +3,12 @@ import { t } from '../words';
 import type { Contract, Field, Json } from '../wire';
 import { control, type Control } from './controls';
 import { h } from './dom';
+import { Filter } from './filter';
 
 const SHOWN = 24;
+
+/** From so many fields on there is a box that finds one by its name. */
+const FILTERED = 15;
 let forms = 0;
 
 /** A row as it travels: an object, a list or one value, as the contract's form has it. */
@@ -22,6 +26,7 @@ interface Line {
 export class Form {
   readonly node: HTMLElement;
   private readonly lines: Line[];
+  private readonly filter: Filter | null;
   private enabled = true;
 
   constructor(
@@ -32,12 +37,16 @@ export class Form {
     this.lines = contract.inputs.map((field, index) => this.line(field, `ek-${forms}-${index}`));
     const nodes = this.lines.map(line => line.node);
     const rest = nodes.slice(SHOWN);
+    const fold =
+      rest.length > 0 &&
+      h('details', { class: 'ek-fold' }, h('summary', {}, t('{n} more fields', { n: rest.length })), rest);
+    this.filter = this.lines.length < FILTERED ? null : new Filter(this.lines, fold || null);
     this.node = h(
       'div',
       { class: contract.inputs.some(field => field.nullable) ? 'ek-form ek-nullable' : 'ek-form' },
+      this.filter?.node,
       nodes.slice(0, SHOWN),
-      rest.length > 0 &&
-        h('details', { class: 'ek-fold' }, h('summary', {}, t('{n} more fields', { n: rest.length })), rest)
+      fold
     );
     this.lines.forEach(({ control: made }, index) => {
       // A field that is missing in the first example has a value at hand when it stops being so.
@@ -122,6 +131,7 @@ export class Form {
     const missing = field.nullable
       ? h('input', {
           type: 'checkbox',
+          'aria-label': t('{name} is missing', { name: field.name }),
           onchange: () => {
             made.enable(!missing?.checked);
             this.changed();
@@ -144,6 +154,7 @@ export class Form {
       line.problem.replaceChildren();
       line.node.classList.remove('ek-bad');
     }
+    this.filter?.apply();
   }
 }
 
@@ -185,6 +196,8 @@ export function kindWord(field: Field): string {
 function say(line: Line, message: string, remedy: string): void {
   line.problem.replaceChildren(message, ...(remedy ? [' ', h('span', { class: 'ek-remedy' }, remedy)] : []));
   line.node.classList.add('ek-bad');
+  // What is wrong is seen, whatever the filter looks for.
+  line.node.hidden = false;
 }
 
 /** The value of the field with this index in a row. */

@@ -1,24 +1,29 @@
 /** Image: what was built of this model, whether it was proven, and what weighs what in it. */
 import { again, t } from '../words';
 import type { Audit, Image, SizeEstimate, Vulnerability } from '../wire';
-import { button, h, swap, type Child } from './dom';
+import { button, copyButton, h, swap, type Child } from './dom';
 import { failureOf } from './failure';
 import { bytes, clock } from './format';
 import { verdict } from './images';
+import { problem } from './section';
 import { treemap } from './treemap';
 
 /** The images of the model, the latest first; where there is none, what one would weigh and the code that makes it. */
 export class ImageTab {
   readonly node: HTMLElement;
   private readonly size = h('div', { role: 'status' });
+  private readonly failed = h('div');
+  private readonly start: HTMLButtonElement;
   private asked = false;
 
-  /** `build` is the code that makes an image, `foresee` asks what it will weigh. */
+  /** `code` makes an image and `build` runs it, `foresee` asks what it will weigh. */
   constructor(
     private readonly images: readonly Image[],
-    build: string,
+    code: string,
+    private readonly build: () => Promise<void>,
     private readonly foresee: () => Promise<SizeEstimate>
   ) {
+    this.start = button(t('Build'), () => void this.make(), { kind: 'primary', key: 'build', disabled: true });
     this.node =
       images.length > 0
         ? h('div', {}, images.map(one))
@@ -26,16 +31,32 @@ export class ImageTab {
             'div',
             {},
             h('p', { class: 'ek-empty' }, t('No image of this model yet. This makes one and proves it:')),
-            h('pre', { class: 'ek-code' }, build),
+            h('pre', { class: 'ek-code' }, code),
+            h('div', { class: 'ek-actions' }, this.start, copyButton(t('Copy'), t('Copied'), () => code, 'copy-build')),
+            this.failed,
             this.size
           );
   }
 
   /** Asks for the size once somebody answers. */
   enable(live: boolean): void {
+    this.start.disabled = !live;
     if (live && !this.asked && this.images.length === 0) {
       this.asked = true;
       void this.ask();
+    }
+  }
+
+  private async make(): Promise<void> {
+    swap(this.failed);
+    this.start.disabled = true;
+    try {
+      await this.build();
+    } catch (error) {
+      const failure = failureOf(error);
+      swap(this.failed, problem(failure.message, failure.remedy));
+    } finally {
+      this.start.disabled = false;
     }
   }
 
@@ -57,7 +78,8 @@ export class ImageTab {
       const failure = failureOf(error);
       swap(
         this.size,
-        h('p', { class: 'ek-dim' }, `${t('Its size cannot be told beforehand:')} ${failure.message} ${failure.remedy}`),
+        h('p', { class: 'ek-dim' }, `${t('Its size cannot be told beforehand:')} ${failure.message}`),
+        failure.remedy && h('p', { class: 'ek-remedy' }, failure.remedy),
         button(t('Look again'), () => void this.ask(), { key: 'foresee' })
       );
     }

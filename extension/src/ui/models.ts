@@ -4,7 +4,7 @@ import type { BoxVariable, ModelVariable, SampleVariable, Server } from '../wire
 import type { WrapChoices } from '../cells';
 import type { Look } from '../kernel';
 import { button, copyButton, h, type Child } from './dom';
-import { port } from './format';
+import { address } from './address';
 import { problem, section } from './section';
 
 /** The command that mends a kernel without ekiben. */
@@ -210,7 +210,7 @@ function boxRow(box: BoxVariable, view: ModelsView): HTMLElement {
       'div',
       { class: 'ek-actions' },
       running
-        ? h('span', { class: 'ek-state ek-ready' }, `● ${t('ready')} ${port(running.url)}`)
+        ? h('span', { class: 'ek-state ek-ready' }, `● ${t('ready')} `, address(running, box.name))
         : button(t('Serve'), () => view.act.serve(box), {
             key: `serve-${box.name}`,
             name: t('Serve {name}', { name: box.name })

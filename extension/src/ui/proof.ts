@@ -60,8 +60,9 @@ function faster(compiled: Compiled): HTMLElement {
   return h(
     'div',
     { class: 'ek-faster' },
+    h('h4', { class: 'ek-heading' }, t('The compiled form')),
+    h('p', {}, agreement(compiled), !compiled.serves && ` ${t('It does not serve: the native object was chosen.')}`),
     ...ways(compiled).map(way => h('p', { class: 'ek-dim' }, way)),
-    h('p', { class: 'ek-dim' }, agreement(compiled), !compiled.serves && ` ${t('It does not serve: the native object was chosen.')}`),
     h(
       'table',
       { class: 'ek-table' },

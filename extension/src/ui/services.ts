@@ -2,7 +2,8 @@
 import { t } from '../words';
 import type { Server } from '../wire';
 import { button, copyButton, h } from './dom';
-import { bytes, clock, port, state, times } from './format';
+import { address } from './address';
+import { bytes, clock, state, times } from './format';
 import { rows, section, type Listed, type Logs } from './section';
 import { spark, type Pulse } from './watch';
 
@@ -20,8 +21,14 @@ export function servicesSection(
   pulses: ReadonlyMap<string, Pulse>,
   act: ServiceActions
 ): HTMLElement {
+  // What runs stands first; of each, as they were started.
+  const items = list.items && [...list.items.filter(server => !over(server)), ...list.items.filter(over)];
   const none = t('No service runs. Wrap a model and serve it: it is listed here, whichever notebook started it.');
-  return section('services', t('Services'), null, rows(list, none, server => row(server, ending, logs, pulses.get(server.id), act)));
+  return section('services', t('Services'), null, rows({ ...list, items }, none, server => row(server, ending, logs, pulses.get(server.id), act)));
+}
+
+function over(server: Server): boolean {
+  return server.state === 'failed' || server.state === 'stopped';
 }
 
 function row(
@@ -32,7 +39,7 @@ function row(
   act: ServiceActions
 ): HTMLElement {
   const shown = state(server.state);
-  const over = server.state === 'failed' || server.state === 'stopped';
+  const ended = over(server);
   const ends = ending.has(server.id);
   return h(
     'li',
@@ -41,7 +48,7 @@ function row(
       'div',
       { class: 'ek-row-head' },
       h('strong', { class: 'ek-two', title: server.model }, server.model),
-      !over && h('span', { class: 'ek-dim ek-type', title: server.url }, port(server.url))
+      !ended && h('span', { class: 'ek-dim ek-type' }, address(server, server.model))
     ),
     h(
       'p',
@@ -65,7 +72,7 @@ function row(
     h(
       'div',
       { class: 'ek-actions' },
-      over
+      ended
         ? button(t('Dismiss'), () => act.stop(server), {
             key: `stop-${server.id}`,
             disabled: ends,
