@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from ekiben import amounts, edits, service
+from ekiben import amounts, edits, origin, service
 from ekiben import project as projects
 from ekiben.editor import EditableContract, keep
 from ekiben.errors import InvalidRows as RowsError
@@ -104,7 +104,13 @@ class Box(Stations):
         """
         with Status() as status, self._asks("http"):
             self._own_project()
-            started = service.start(self.project, self.model, timeout=timeout, progress=status.say)
+            started = service.start(
+                self.project,
+                self.model,
+                timeout=timeout,
+                notebook=origin.notebook(),
+                progress=status.say,
+            )
             try:
                 self.replays["http"] = started.replay()
             except BaseException:

@@ -40,6 +40,12 @@ def here(namespace: Mapping[str, Any] | None = None) -> Origin:
     )
 
 
+def notebook() -> str:
+    """The path of the notebook whose kernel this is, as Jupyter tells it; empty elsewhere."""
+    told = os.environ.get("JPY_SESSION_NAME", "")
+    return told if told.endswith(".ipynb") else ""
+
+
 def _notebook(namespace: Mapping[str, Any]) -> str:
     """The running notebook's path: Jupyter tells it to the kernel, VS Code to the notebook."""
     told = namespace.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME", "")

@@ -124,7 +124,11 @@ def test_what_every_row_has_says_whose_it_is(shown):
     service = panel.locator("[data-service]")
     expect(service).to_contain_text("ready")
     try:
-        for place, name in ((service, "Page of keyboard:"), (panel, "Page of box"), (card, "Page of keyboard")):
+        for place, name in (
+            (service, "Page of keyboard:"),
+            (panel, "Page of box"),
+            (card, "Page of keyboard"),
+        ):
             address = place.get_by_role("link", name=name).first.get_attribute("href")
             with urlopen(address) as response:
                 assert "text/html" in response.headers["Content-Type"]

@@ -125,10 +125,16 @@ def test_a_window_at_200_percent_has_room_for_all(opened, pictures):
     write(opened, "zoomed.ipynb", CELL.format(seed=2))
     opened.run_cell(0)
     button(page)
+    expect(page.locator(".ek-panel [data-box]")).to_have_count(1, timeout=30_000)
     page.set_viewport_size({"width": 640, "height": 400})
+    page.evaluate("() => { window.jupyterapp.shell.collapseLeft(); }")
+    assert page.evaluate(WIDE) == []
+    page.screenshot(path=pictures / "zoomed-panel.png")
+    page.evaluate("() => { window.jupyterapp.shell.collapseRight(); }")
     card = page.locator(".jp-OutputArea-output .ek-card:visible")
     expect(card).to_contain_text("notebook says", timeout=30_000)
     for tab in ("Try", "Contract", "Proof", "Watch", "Image", "Code"):
         card.get_by_role("tab", name=tab).click()
         assert page.evaluate(WIDE) == [], tab
         page.screenshot(path=pictures / f"zoomed-{tab.lower()}.png")
+    page.evaluate("() => { window.jupyterapp.shell.expandRight(); }")

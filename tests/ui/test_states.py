@@ -162,13 +162,20 @@ def test_what_runs_stands_before_what_failed(shown, pictures):
     page = shown.page
     with ekiben.open_box("soup").serve() as server:
         record = replace(
-            server.record, id="soup-000000", started="2020-01-01T00:00:00+00:00", state="failed", pid=0, url=""
+            server.record,
+            id="soup-000000",
+            started="2020-01-01T00:00:00+00:00",
+            state="failed",
+            pid=0,
+            url="",
         )
         file = paths.runtime_dir() / f"{service.PREFIX}{record.id}.json"
         file.write_text(json.dumps(record.to_json()), encoding="utf-8")
         try:
             rows = page.locator(".ek-panel [data-service]")
-            expect(page.locator(f".ek-panel [data-service={record.id}]")).to_contain_text("failed", timeout=30_000)
+            expect(page.locator(f".ek-panel [data-service={record.id}]")).to_contain_text(
+                "failed", timeout=30_000
+            )
             ids = rows.evaluate_all("nodes => nodes.map(node => node.dataset.service)")
             assert ids.index(server.record.id) < ids.index(record.id)
             picture(shown, pictures, "state-services")

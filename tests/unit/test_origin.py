@@ -65,6 +65,14 @@ def test_without_git(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert origin.here({"get_ipython": None}).notebook == "train.ipynb"
 
 
+def test_the_notebook_of_a_service_is_what_jupyter_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, known in (("deep/train.ipynb", "deep/train.ipynb"), ("console-1", ""), ("", "")):
+        monkeypatch.setenv("JPY_SESSION_NAME", told)
+        assert origin.notebook() == known
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    assert origin.notebook() == ""
+
+
 def test_labels_hold_only_what_is_known() -> None:
     notes = {"name": "iris", "version": "v1", "created": "2026-01-01T00:00:00+00:00"}
     plain = labels(notes, b"{}")
