@@ -313,7 +313,7 @@ def _python(base: remote.Base, wanted: str) -> str:
 
 
 def _have_all(client: Client, base: remote.Base, fetched: list[int], stop: Callable[[], None]) -> bool:
-    """Sees to it that the layers of the base lie here; ``fetched`` counts the bytes of each.
+    """Sees to it that the layers of the base lie here and were looked into; ``fetched`` counts the bytes of each.
 
     Gives whether any had to be fetched.
     """
@@ -333,6 +333,7 @@ def _have_all(client: Client, base: remote.Base, fetched: list[int], stop: Calla
             remote.fetch(client, base.reference.repository, digest, file, tick)
             layers.keep(file, digest)
         fresh = True
+    below.libraries(base.manifest, stop)  # while the packages come; what needs them finds them noted
     return fresh
 
 

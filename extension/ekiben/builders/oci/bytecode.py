@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +40,7 @@ def make(folder: Path, home: str, tick: Callable[[], None], files: Iterable[Path
     for file in chosen:
         if _compiled(file).is_file():  # templates and code for other versions do not compile
             with layers.part() as part:
-                shutil.copyfile(_compiled(file), part)
+                layers.put(_compiled(file), part)
                 kept[file].parent.mkdir(parents=True, exist_ok=True)
                 os.replace(part, kept[file])
 

@@ -28,7 +28,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from ekiben.builders.oci import unreached
@@ -36,7 +36,7 @@ from ekiben.builders.oci.shared_objects import is_one
 from ekiben.builders.oci.symbols import loaded, without_sections
 
 _IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*\(?[ \t]*(\w+)?|import[ \t]+([\w.]+))", re.MULTILINE
+    rb"[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*\(?[ \t]*(\w+)?|import[ \t]+([\w.]+))"
 )
 _SCRIPT = re.compile(rb"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
 _PLACES = {"test", "tests"}
@@ -48,7 +48,7 @@ _SOURCES = {*_CYTHON, ".c", ".cc", ".cpp", ".h", ".hpp", ".a"}
 #: Packages that compile C, C++ or Cython while they run, and bring what that needs.
 RUN_TIME = {"cupy", "cupyx", "cython", "jax", "jaxlib", "numba", "nvidia", "pybind11", "pycuda", "pyopencl"}
 RUN_TIME |= {"pytensor", "pythran", "tensorflow", "torch", "triton"}
-_READS_STUBS = re.compile(rb"""attach_stub|\.pyi["']""")
+_LOADER, _READS_STUBS = b"attach_stub", re.compile(rb"""\.pyi["']""")
 _COMMENT = re.compile(rb"#[^\n]*")
 _PAGE = "_internal/server/static_content/swagger-ui*"
 #: A smaller file is not worth a link.
@@ -139,8 +139,12 @@ def _testing(files: list[Path], modules: list[Path]) -> list[Path]:
     if not named:
         return []
     word = re.compile(rf"""(?<![\"'`])\b({"|".join(map(re.escape, named))})\b""".encode())
-    texts = (_COMMENT.sub(b"", file.read_bytes()) for file in modules)
-    spoken = {name.decode() for text in texts for name in word.findall(text)}
+    plain = [name.encode() for name in named]
+    spoken: set[str] = set()
+    for file in modules:
+        text = file.read_bytes()
+        if any(name in text for name in plain):
+            spoken.update(name.decode() for name in word.findall(_COMMENT.sub(b"", text)))
     return [file for name, file in named.items() if name not in spoken]
 
 
@@ -154,29 +158,38 @@ def _sources(package: str, files: list[Path]) -> list[Path]:
 def _stubs(files: list[Path], modules: list[Path]) -> list[Path]:
     """What type checkers read, where no module reads it."""
     found = [file for file in files if file.suffix == ".pyi"]
-    return [] if any(_READS_STUBS.search(file.read_bytes()) for file in modules if found) else found
+    texts = (file.read_bytes() for file in modules if found)
+    return [] if any(_LOADER in text or _READS_STUBS.search(text) for text in texts) else found
 
 
 def tests(site: Path) -> list[Path]:
     """The folders of tests that nothing else imports, the outermost of each."""
-    found = {
-        folder
-        for name in _PLACES
-        for folder in site.glob(f"*/**/{name}")
-        if folder.is_dir() and not _PLACES & set(folder.relative_to(site).parts[:-1])
-    }
+    found: set[Path] = set()
+    modules: list[tuple[Path, str]] = []
+    for package in sorted(folder for folder in site.iterdir() if folder.is_dir()):
+        before, here = len(found), []
+        for above, folders, files in os.walk(package):
+            places = _PLACES.intersection(folders)
+            found.update(Path(above, name) for name in places if package.name not in _PLACES)
+            folders[:] = [name for name in folders if name not in places]
+            here += [(package, os.path.join(above, name)) for name in files if name.endswith(".py")]
+        modules += here if len(found) > before else []
     wanted: set[Path] = set()
-    packages = {folder.relative_to(site).parts[0] for folder in found}
-    for package in packages:
-        for file in (site / package).rglob("*.py"):
-            if _PLACES & set(file.relative_to(site).parts[1:-1]):
-                continue
-            text = file.read_bytes()
-            for first, second, third in _IMPORT.findall(text):
-                meant = _meant((first or third).decode(), second.decode(), file, site) & found
-                if meant and not (_SCRIPT.search(text) and _alone(file, site / package)):
-                    wanted |= meant
+    for package, module in modules:
+        file = Path(module)
+        text = file.read_bytes()
+        for first, second, third in _imports_of_tests(text):
+            meant = _meant((first or third).decode(), second.decode(), file, site) & found
+            if meant and not (_SCRIPT.search(text) and _alone(file, package)):
+                wanted |= meant
     return sorted(found - wanted)
+
+
+def _imports_of_tests(text: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """What ``_IMPORT`` finds in the lines that may speak of ``_PLACES``: a plain search passes the others by."""
+    for line in text.splitlines() if b"test" in text else ():
+        if b"test" in line and (found := _IMPORT.match(line)):
+            yield found[1] or b"", found[2] or b"", found[3] or b""
 
 
 def _alone(script: Path, package: Path) -> bool:
@@ -187,7 +200,8 @@ def _alone(script: Path, package: Path) -> bool:
         for file in package.rglob("*.py")
         if file != script and not _PLACES & set(file.relative_to(package).parts)
     )
-    return not any(name.search(file.read_bytes()) for file in others)
+    texts = (file.read_bytes() for file in others)
+    return not any(script.stem.encode() in text and name.search(text) for text in texts)
 
 
 def _meant(name: str, what: str, file: Path, site: Path) -> set[Path]:

@@ -44,7 +44,8 @@ def _lexers(site: Path, modules: Iterable[Path]) -> Iterator[tuple[str, list[Pat
     words: set[str] = set()
     texts: set[str] = set()
     for file in modules:
-        if site / "pygments" not in file.parents and "pygments" in (text := _text(file)):
+        if site / "pygments" not in file.parents and b"pygments" in file.read_bytes():
+            text = _text(file)
             words |= {*_WORD.findall(text)}
             texts |= {*_TEXT.findall(text)}
     waiting = [module for name, module, aliases in table if name in words or texts & set(aliases)]
