@@ -244,12 +244,36 @@ def test_settings_of_docker_that_are_odd_or_name_a_store_that_is_not_there(
 def test_a_registry_that_is_not_there_is_told_by_what_was_wanted_of_it() -> None:
     with odd(lambda _asked: (200, {}, b"")) as gone:
         pass
-    with pytest.raises(BuildFailed, match="cannot be reached") as caught:
+    with pytest.raises(BuildFailed, match="cannot be reached: nothing listens at that address") as caught:
         upload.permitted(Client(gone.host, pushing=True), "iris")
     assert "base" not in caught.value.remedy and "pushing" in caught.value.remedy
     with pytest.raises(BuildFailed, match="cannot be reached") as caught:
         Client(gone.host).reach(1.0)
     assert "base=" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "help"),
+    [("en", "The host name {host} cannot be resolved.", "spelling"), ("zh_CN", "无法解析主机名 {host}。", "拼写")],
+)
+def test_a_host_that_is_not_known_is_named_with_what_helps(
+    language: str, said: str, help: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EKIBEN_LANG", language)
+    host = "registry.invalid"  # RFC 6761: no such name is ever resolved
+    for pushing in (True, False):
+        with pytest.raises(BuildFailed) as caught:
+            Client(f"{host}:5000", pushing=pushing).reach(10.0)
+        assert caught.value.message == said.format(host=host)
+        assert caught.value.where == f"{host}:5000"
+        assert help in caught.value.remedy and ("EKIBEN_BASE_IMAGE" in caught.value.remedy) is not pushing
+    # Behind a proxy it is the proxy's name that this machine looks up.
+    monkeypatch.setenv("https_proxy", "http://proxy.invalid:3128")
+    with pytest.raises(BuildFailed) as caught:
+        Client("registry.example").reach(10.0)
+    assert caught.value.message == said.format(host="proxy.invalid")
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_and_other_errors_are_left(fresh_home: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from ekiben.network import why
 from ekiben.words import _
 
 #: Seconds that it has for its first word.
@@ -40,4 +41,4 @@ class Reach:
         except (OSError, ValueError) as problem:
             reason = problem.reason if isinstance(problem, URLError) else problem
             # Whether its certificate is to be trusted, those who ask it judge by their own authorities.
-            self._why = "" if isinstance(reason, ssl.SSLError) else str(reason) or type(problem).__name__
+            self._why = "" if isinstance(reason, ssl.SSLError) else why(problem)

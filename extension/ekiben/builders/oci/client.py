@@ -21,6 +21,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 from ekiben.builders.oci import kept_open
 from ekiben.builders.oci.credentials import login
 from ekiben.builders.oci.reference import HUB, here, plain
+from ekiben.builders.oci.unreachable import unreachable
 from ekiben.errors import BuildFailed
 from ekiben.words import _
 
@@ -285,16 +286,4 @@ class Client:
 
     def _unreachable(self, problem: BaseException) -> BuildFailed:
         _spoken.pop(self.host, None)
-        return BuildFailed(
-            _(
-                "The registry {host} cannot be reached: {why}",
-                host=self.host,
-                why=getattr(problem, "reason", problem),
-            ),
-            where=self.host,
-            remedy=_(
-                "Check the network and the registry's name, or build without pushing: it can be pushed later."
-            )
-            if self._pushing
-            else _("Check the network, or name another base: base=… or EKIBEN_BASE_IMAGE."),
-        )
+        return unreachable(self.host, self._address, problem, pushing=self._pushing)

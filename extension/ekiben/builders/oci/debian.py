@@ -24,6 +24,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from ekiben.errors import BuildFailed
+from ekiben.network import why
 from ekiben.shell import lines_log
 from ekiben.words import _
 
@@ -257,7 +258,7 @@ def fetch(url: str) -> bytes:
             gone = getattr(problem, "code", 0)
             if pause is None or gone in (403, 404):
                 raise BuildFailed(
-                    _("{url} cannot be had: {why}", url=url, why=getattr(problem, "reason", problem)),
+                    _("{url} cannot be had: {why}", url=url, why=why(problem)),
                     where=url,
                 ) from problem
             time.sleep(pause)
