@@ -36,7 +36,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.errors import EkibenError, NotFound
 from ekiben.records import Job, LayerStep
 from ekiben.words import _, again, kept, language
@@ -375,6 +375,7 @@ class _Supervisor:
                 paths.stop_tree(child.pid, birth, timeout=0.0)
         status = child.wait()
         paths.stop_others(timeout=1.0)
+        scratch.sweep()  # a child that was killed could not
         self.end(status)
 
     def grace(self) -> float:

@@ -11,13 +11,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.capture import load_adapter, mismatch, replay_of
 from ekiben.errors import EkibenError, MissingDependency, NotFound, NotReproduced
 from ekiben.records import Contract, Replay
@@ -54,8 +53,7 @@ def reproduce(notebook: str | Path, variable: str, contract: Contract, *, timeou
     content: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
     kept = making_cells(content["cells"])
     begin = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="ekiben-reproduce-") as folder:
-        work = Path(folder)
+    with scratch.folder("reproduce") as work:
         (work / "contract.json").write_text(json.dumps(contract.to_json()), encoding="utf-8")
         probe = (
             "from ekiben.reproduce import answer_golden\n"

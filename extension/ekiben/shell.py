@@ -6,15 +6,26 @@ import logging
 import os
 import queue
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 from ekiben import paths
 from ekiben.errors import BuildFailed
 
 #: What an engine prints; ``python -m ekiben.image`` sends it to its job's log.
 lines_log = logging.getLogger("ekiben.build")
+
+#: How a process is started that Ctrl-C does not reach: that is for us, and we end it in our own way. It stays in
+#: the session of its job, so that it ends with that.
+APART: dict[str, Any] = {}
+if sys.platform == "win32":
+    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+elif sys.version_info >= (3, 11):
+    APART = {"process_group": 0}
+else:
+    APART = {"preexec_fn": os.setpgrp}
 
 #: Lines of a long command that are kept for an error.
 KEPT = 100

@@ -10,12 +10,12 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ekiben import scratch
 from ekiben.errors import InvalidName, MissingDependency, NotFound, NotReproduced
 from ekiben.origin import RUN
 from ekiben.shell import watch
@@ -75,8 +75,8 @@ def train(notebook: Path, parameters: Mapping[str, str], tell: Tell) -> tuple[Wr
             now = (number, _("Running cell {number} of {cells}", number=number, cells=cells))
             tick()
 
-    with tempfile.TemporaryDirectory(prefix="ekiben-train-") as folder:
-        wrapped, executed = Path(folder) / "wrapped", Path(folder) / "executed.ipynb"
+    with scratch.folder("train") as folder:
+        wrapped, executed = folder / "wrapped", folder / "executed.ipynb"
         command = [
             sys.executable,
             "-m",

@@ -254,12 +254,15 @@ def test_a_registry_that_is_not_there_is_told_by_what_was_wanted_of_it() -> None
 
 @pytest.mark.parametrize(
     ("language", "said", "help"),
-    [("en", "The host name {host} cannot be resolved.", "spelling"), ("zh_CN", "无法解析主机名 {host}。", "拼写")],
+    [
+        ("en", "The host name {host} cannot be resolved.", "spelling"),
+        ("zh_CN", "无法解析主机名 {host}。", "拼写"),
+    ],
 )
 def test_a_host_that_is_not_known_is_named_with_what_helps(
     language: str, said: str, help: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EKIBEN_LANG", language)
     host = "registry.invalid"  # RFC 6761: no such name is ever resolved

@@ -13,13 +13,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekiben import paths, shell
+from ekiben import paths, scratch, shell
 from ekiben.builders.labels import labels
 from ekiben.errors import BuildFailed, NotFound
 from ekiben.records import Project
@@ -50,24 +49,23 @@ def made(project: Project, base: str, tick: Callable[[], None]) -> Iterator[Bent
         BuildFailed: BentoML cannot make it.
         NotFound: the model is not in the store.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="ekiben-build-"))
-    try:
+    with scratch.folder("build") as place:
         name, _colon, version = project.model.partition(":")
-        home = scratch / "home"
+        home = place / "home"
         _lend_model(paths.home().parent / "models" / name / version, home / "models" / name / version)
-        (scratch / "tmp").mkdir()
+        (place / "tmp").mkdir()
         env = {
             "BENTOML_HOME": str(home),
             "BENTOML_DO_NOT_TRACK": "True",
             # BentoML copies the whole bento to a temporary folder and leaves it there when interrupted.
-            "TMPDIR": str(scratch / "tmp"),
-            "TEMP": str(scratch / "tmp"),
+            "TMPDIR": str(place / "tmp"),
+            "TEMP": str(place / "tmp"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",
             "NO_COLOR": "1",
         }
-        recipe = scratch / "bentofile.yaml"
+        recipe = place / "bentofile.yaml"
         service_name = _recipe(Path(project.folder) / "bentofile.yaml", recipe, base)
         notes = json.loads((home / "models" / name / version / "model.json").read_text(encoding="utf-8"))
         contract = (Path(project.folder) / "contract.json").read_bytes()
@@ -89,8 +87,6 @@ def made(project: Project, base: str, tick: Callable[[], None]) -> Iterator[Bent
                 remedy=_("Run “bentoml build” in that folder to see it by itself."),
             )
         yield bento
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _recipe(source: Path, target: Path, base: str) -> str:

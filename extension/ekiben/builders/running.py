@@ -5,28 +5,18 @@ from __future__ import annotations
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO
 
 import psutil
 
 from ekiben import paths
-from ekiben.shell import KEPT, lines_log
+from ekiben.shell import APART, KEPT, lines_log
 
 #: Seconds that an engine has to end its build when it is stopped.
 WIND_DOWN = 20.0
-
-# The engine is out of the terminal's reach: Ctrl-C is for us, and we end it in our own way.
-_APART: dict[str, Any] = {}
-if sys.platform == "win32":
-    _APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-elif sys.version_info >= (3, 11):
-    _APART = {"process_group": 0}
-else:
-    _APART = {"preexec_fn": os.setpgrp}
 
 
 def run(
@@ -52,7 +42,7 @@ def run(
         env={**os.environ, **env},
         encoding="utf-8",
         errors="replace",
-        **_APART,
+        **APART,
     )
     birth = paths.process_birth(process.pid)
     last: list[str] = []

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.image.reach import Reach
 from ekiben.records import Audit, Vulnerability
+from ekiben.shell import APART
 from ekiben.words import _
 
 #: Seconds that the report may take once everything else is done.
@@ -44,7 +45,7 @@ class Watch:
         self.why = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._reach: Reach | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         source = os.environ.get("EKIBEN_ADVISORIES", "")
         if source == "off":
             self.why = _("switched off by EKIBEN_ADVISORIES")
@@ -55,8 +56,8 @@ class Watch:
 
     def _begin(self, source: str) -> None:
         self._reach = Reach(source or _PYPI)
-        self._folder = tempfile.TemporaryDirectory(prefix="ekiben-audit-")
-        wanted = Path(self._folder.name) / "requirements.txt"
+        self._folder = scratch.make("audit")
+        wanted = self._folder / "requirements.txt"
         wanted.write_text("\n".join(self.pins), encoding="utf-8")
         command = [sys.executable, "-m", "pip_audit", "--requirement", str(wanted), "--no-deps"]
         command += [
@@ -72,8 +73,10 @@ class Watch:
         command += ["--vulnerability-service", "osv", "--osv-url", source] if source else []
         with open(wanted.with_name("log"), "wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **APART
             )
+        birth = paths.process_birth(self._process.pid) or 0.0
+        (self._folder / "pid").write_text(f"{self._process.pid} {birth}", encoding="utf-8")
 
     def report(self, patience: float = PATIENCE) -> Audit:
         """What was found; waits no longer than ``patience`` seconds, and not for a source out of reach."""
@@ -83,7 +86,7 @@ class Watch:
         if why:
             self.end()
             return self._not(why)
-        folder = Path(self._folder.name)
+        folder = self._folder
         try:
             self._process.wait(patience)
             told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
@@ -126,7 +129,7 @@ class Watch:
             paths.stop_tree(self._process.pid, paths.process_birth(self._process.pid), timeout=2.0)
             self._process.wait()
         if self._folder is not None:
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _reason(skipped: list[dict[str, Any]], all_of_them: int) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
-from ekiben import environment
+from ekiben import environment, scratch
 from ekiben.capture import mismatch
 from ekiben.errors import EkibenError, MissingDependency, ReplayMismatch, ServiceFailed
 from ekiben.image import advisories, kept, sbom
@@ -61,6 +60,7 @@ def build(
     """
     check_reference(reference)
     check_shippable(model.findings)
+    scratch.sweep()
     builder = choose(engine, project, base)
     before = environment.STEPS if fresh else 0
     if push and progress is not None:
@@ -83,7 +83,7 @@ def build(
         if heard is not None:
             heard(proof)
     watched = builder if isinstance(builder, Watched) else None
-    candidate = f"ekiben-candidate:{secrets.token_hex(6)}" if watched else reference
+    candidate = f"ekiben-candidate:{scratch.name()}" if watched else reference
     watch, asked = advisories.Watch(project.files.get("requirements.txt", "")), reach()
     try:
         made = builder.build(project, candidate, base or default_base(model), Told(tell, layer))

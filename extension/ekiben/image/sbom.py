@@ -1,11 +1,13 @@
 """The image's bill of materials in CycloneDX: every package with its version, Python's and the distribution's, the
 model, and the base.
 
-It is of the image alone: two builds of the same image give the same text.
+It is of the image alone: two builds of the same image give the same text. It is sent anew with every image that
+differs by a line, so nothing in it is spelled at length: no white space, and short names for its own references.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -62,7 +64,7 @@ def bill(image: Image, model: Model, system: tuple[SystemPackage, ...] = ()) -> 
             name=part.name,
             version=part.version,
             purl=PackageURL("pypi", name=part.name, version=part.version),
-            bom_ref=f"pkg:pypi/{part.name}@{part.version}",
+            bom_ref=f"pypi/{part.name}",
             properties=[Property(name="ekiben:imported", value=str(part.imported).lower())]
             if part.imported is not None
             else None,
@@ -85,7 +87,7 @@ def bill(image: Image, model: Model, system: tuple[SystemPackage, ...] = ()) -> 
                 name=one.name,
                 version=one.version,
                 purl=purl,
-                bom_ref=str(purl),
+                bom_ref="/".join([one.kind, one.name, one.architecture, *["added"] * one.added]),
                 properties=[Property(name="ekiben:from", value="added" if one.added else "base")],
             )
         )
@@ -107,8 +109,8 @@ def bill(image: Image, model: Model, system: tuple[SystemPackage, ...] = ()) -> 
         )
     bom.components.update(inside)
     bom.register_dependency(whole, inside)
-    text: str = JsonV1Dot6(bom).output_as_string(indent=1)
-    return text
+    told = json.loads(JsonV1Dot6(bom).output_as_string())
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def file(image: Image) -> Path:

@@ -71,16 +71,24 @@ class Ours:
         return size
 
     def edited(self, box: Any, name: str) -> int:
-        """Bytes that one more line in ``service.py`` sends."""
-        from ekiben import project, registry
+        """Bytes that one more line in ``service.py`` sends, the bill of materials that goes along included.
 
+        The name has the image without that line before.
+        """
+        from ekiben import project, registry
+        from ekiben.image import sbom
+
+        self.build(box, name)
         written = project.write(project.render(box.model))
         file = Path(written.folder) / "service.py"
         text = file.read_text() + "\nEDITED = True\n"
         file.write_text(text)
         changed = replace(written, files={**written.files, "service.py": text})
         oci: Any = registry.builder("oci")
-        return int(oci.push(oci.assemble(changed, f"{self.registry}/{name}", self.rig.base, _quiet), _quiet))
+        made = oci.assemble(changed, f"{self.registry}/{name}", self.rig.base, _quiet)
+        told = sbom.bill(replace(made, parts=oci.weigh(made, ())), box.model, oci.system(made))
+        oci.attach(made, sbom.MEDIA, told.encode())
+        return int(oci.push(made, _quiet))
 
     def size(self, name: str) -> int:
         """Bytes of the image laid out, as the engine counts them."""

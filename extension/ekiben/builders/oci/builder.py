@@ -104,6 +104,7 @@ class Oci:
                 return self._assemble(project, reference, base, progress)
         finally:
             layers.prune()
+            layout.clear()
 
     def _assemble(self, project: Project, reference: str, base: str, progress: Progress) -> Image:
         def at(step: int, message: str) -> Callable[[], None]:

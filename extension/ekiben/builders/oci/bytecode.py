@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ekiben import scratch
 from ekiben.builders.oci import layers
 from ekiben.builders.oci.layers import Entry
 from ekiben.shell import watch
@@ -56,8 +56,8 @@ def _compiled(file: Path) -> Path:
 
 
 def _compile(folder: Path, home: str, tick: Callable[[], None], chosen: list[Path]) -> None:
-    with tempfile.TemporaryDirectory(prefix="ekiben-build-") as scratch:
-        listed = Path(scratch) / "files"
+    with scratch.folder("build") as place:
+        listed = place / "files"
         listed.write_text(
             "".join(f"{file}\t/{home}/{file.relative_to(folder).as_posix()}\n" for file in chosen),
             encoding="utf-8",

@@ -16,13 +16,12 @@ import lzma
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.request import urlopen
 
+from ekiben import scratch
 from ekiben.errors import BuildFailed
 from ekiben.network import why
 from ekiben.shell import lines_log
@@ -142,14 +141,14 @@ class Archive:
         rings = named or [
             path for path in files if re.match(r"(etc/apt/trusted|usr/share/keyrings/debian-)", path)
         ]
-        with tempfile.TemporaryDirectory(prefix="ekiben-build-") as scratch:
-            argv = ["gpgv", "--quiet", "--homedir", scratch]
+        with scratch.folder("build") as place:
+            argv = ["gpgv", "--quiet", "--homedir", str(place)]
             for number, path in enumerate(rings):
                 if files.get(path) and not files[path].startswith(b"-----"):  # gpgv reads no armour
-                    ring = Path(scratch) / f"{number}.gpg"
+                    ring = place / f"{number}.gpg"
                     ring.write_bytes(files[path])
                     argv += ["--keyring", str(ring)]
-            message = Path(scratch) / "InRelease"
+            message = place / "InRelease"
             message.write_bytes(text)
             done = subprocess.run([*argv, str(message)], capture_output=True, text=True, check=False)
         if done.returncode:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import struct
 import tarfile
@@ -21,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.builders.oci import contents, pieces
 from ekiben.builders.oci.deflate import Deflate
 
@@ -150,7 +149,7 @@ def make(
 @contextmanager
 def part() -> Iterator[Path]:
     """A name for a file that is being written; at the end there is no such file."""
-    file = folder() / "parts" / secrets.token_hex(8)
+    file = folder() / "parts" / scratch.name()
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield file
@@ -176,7 +175,8 @@ def put(file: Path, target: Path) -> None:
 
 
 def prune() -> None:
-    """Forgets what no build has used for a month; looks once an hour at most."""
+    """Forgets what no build has used for a month, once an hour at most, and what killed ones were writing."""
+    scratch.clear(folder() / "parts")
     looked = folder() / "pruned"
     with suppress(FileNotFoundError):
         if time.time() - looked.stat().st_mtime < _LOOK:

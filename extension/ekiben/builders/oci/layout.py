@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.builders.oci import layers
 from ekiben.builders.oci.remote import MANIFEST
 
@@ -32,7 +32,7 @@ def place(reference: str) -> Path:
 
 def write(reference: str, config: bytes, manifest: dict[str, Any]) -> Path:
     """Writes the image; its layers must be among the kept ones. The folder is there whole or not at all."""
-    part = home() / f".{secrets.token_hex(6)}"
+    part = home() / f".{scratch.name()}"
     try:
         for layer in manifest["layers"]:
             layers.put(layers.blob(layer["digest"]), blob(part, layer["digest"]))
@@ -45,6 +45,11 @@ def write(reference: str, config: bytes, manifest: dict[str, Any]) -> Path:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return place(reference)
+
+
+def clear() -> None:
+    """Removes what killed builds left: images half written, and candidates that were never named."""
+    scratch.clear(home())
 
 
 def rename(before: str, reference: str) -> Path:
@@ -139,7 +144,7 @@ def _index(folder: Path, reference: str, manifest: bytes) -> None:
 
 def _swap(part: Path, target: Path) -> None:
     """Puts a whole folder in the place of another."""
-    old = home() / f".{secrets.token_hex(6)}"
+    old = home() / f".{scratch.name()}"
     try:
         os.rename(target, old)
     except FileNotFoundError:

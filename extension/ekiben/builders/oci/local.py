@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ekiben import scratch
 from ekiben.builders.engine import Engine
 from ekiben.builders.engines import Docker, Podman
 from ekiben.builders.oci import layout
@@ -36,8 +36,8 @@ def load(folder: Path, reference: str, tick: Callable[[], None]) -> str:
     found = engine()
     if found is None:
         return ""
-    with tempfile.TemporaryDirectory(prefix="ekiben-build-") as scratch:
-        link = Path(scratch) / "image"
+    with scratch.folder("build") as place:
+        link = place / "image"
         if isinstance(found, Podman) and _NAMEABLE.fullmatch(str(link)):
             # Podman names what it pulls by its folder, so the folder has a name that may be one.
             link.symlink_to(folder)
@@ -46,7 +46,7 @@ def load(folder: Path, reference: str, tick: Callable[[], None]) -> str:
             ask(["podman", "tag", identity, reference])
             ask(["podman", "untag", identity, f"localhost{link}"])
             return found.name
-        file = Path(scratch) / "image.tar"
+        file = place / "image.tar"
         layout.archive(folder, reference, file)
         _finish([found.name, "load", "--quiet", "--input", str(file)], tick, reference)
     return found.name

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 import tarfile
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ekiben import scratch
 from ekiben.builders import dpkg
 from ekiben.builders.oci import below, debian, layers, shared_objects
 from ekiben.builders.oci.layers import Entry, Stored
@@ -140,10 +140,10 @@ def _from(package: str, name: str, archives: list[debian.Archive], got: _Got) ->
 
 
 def _linked(got: _Got) -> list[Linked]:
-    with tempfile.TemporaryDirectory(prefix="ekiben-build-") as scratch:
+    with scratch.folder("build") as place:
         for name, body in got.libraries.items():
-            (Path(scratch) / name).write_bytes(body)
-        return shared_objects.scan(Path(scratch))
+            (place / name).write_bytes(body)
+        return shared_objects.scan(place)
 
 
 def refusal(lacking: dict[str, tuple[str, ...]], base: Base, why: str) -> BuildFailed:

@@ -8,13 +8,12 @@ import os
 import shutil
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.builders.oci import bytecode, layers, reachable, shared_objects, slimming, unreached
 from ekiben.builders.oci.aside import Aside
 from ekiben.builders.oci.layers import Entry, Link, Stored
@@ -69,9 +68,8 @@ def made(
     if packages is not None and linked is not None and (code is not None or not compiles):
         check(linked)
         return (packages, code) if code else (packages,)
-    scratch = Path(tempfile.mkdtemp(prefix="ekiben-build-"))
-    try:
-        target = scratch / "site-packages"
+    with scratch.folder("build") as place:
+        target = place / "site-packages"
         if packages is not None and linked is not None:
             # Another kind of model on the same packages: what is compiled differs, and nothing else.
             check(linked)
@@ -89,8 +87,6 @@ def made(
             code = _bytecode(target, imported, code_key, say) if compiles else None
             packages = packing.result(lambda: say(1, _("Packing the packages")))
         return (packages, code) if code else (packages,)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _sources(packages: Stored, target: Path, tick: Callable[[], None]) -> None:

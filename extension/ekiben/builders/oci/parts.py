@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.builders.labels import labels as labels_of
 from ekiben.builders.oci import bytecode, layers, reachable
 from ekiben.builders.oci.layers import Entry, Stored
@@ -182,17 +180,14 @@ def _code(of: Subject, files: list[str], compiling: bool, made_by: str, tick: Ca
     entries = [Entry(f"app/{path}", text) for path, text in contents.items()]
     entries += [Entry(path, mode=0o775, owner=USER) for path in (HOME, STORE)]
     entries += [Entry(f"{STORE}/{room}", mode=0o775, owner=USER) for room in _ROOMS]
-    scratch = Path(tempfile.mkdtemp(prefix="ekiben-build-"))
-    try:
+    with scratch.folder("build") as place:
         for path, text in contents.items():
-            (scratch / path).parent.mkdir(parents=True, exist_ok=True)
-            (scratch / path).write_bytes(text)
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (place / path).write_bytes(text)
         if compiling:
-            bytecode.make(scratch, "app", tick)
-            entries += bytecode.entries(scratch, "app")
+            bytecode.make(place, "app", tick)
+            entries += bytecode.entries(place, "app")
         return layers.make(key, entries, made_by, tick)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def model_layer(of: Subject, tick: Callable[[], None]) -> Stored:

@@ -14,17 +14,17 @@ import stat
 import subprocess
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from ekiben import paths
+from ekiben import paths, scratch
 from ekiben.builders.oci import layout
 from ekiben.errors import ServiceFailed
 from ekiben.protocols import WATCHED
+from ekiben.shell import APART
 from ekiben.words import _
 
-PREFIX = "ekiben-root-"
+KIND = "root"
 _children: dict[str, subprocess.Popen[bytes]] = {}
 #: Bound into the root; the rest of a container's world is not needed to answer.
 _SCRIPT = (
@@ -150,7 +150,7 @@ def start(image: Path, root: Path, log: Path, port: int, isolated: bool) -> subp
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            start_new_session=True,
+            **APART,
         )
 
 
@@ -180,7 +180,7 @@ def _here(
 
 def run(image: Path, port: int) -> str:
     """Lays the image out in a temporary folder and starts it there; gives a name for ``died`` and ``stop``."""
-    place = Path(tempfile.mkdtemp(prefix=PREFIX))
+    place = scratch.make(KIND)
     try:
         place.chmod(0o755)  # the image's own user goes through it
         lay_out(image, place / "root")
@@ -195,7 +195,7 @@ def run(image: Path, port: int) -> str:
 
 def is_ours(container: str) -> bool:
     """Whether ``run`` gave this name."""
-    return Path(container).name.startswith(PREFIX)
+    return Path(container).name.startswith(f"ekiben-{KIND}-")
 
 
 def died(container: str) -> str | None:

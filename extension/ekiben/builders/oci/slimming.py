@@ -35,9 +35,7 @@ from ekiben.builders.oci import unreached
 from ekiben.builders.oci.shared_objects import is_one
 from ekiben.builders.oci.symbols import loaded, without_sections
 
-_IMPORT = re.compile(
-    rb"[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*\(?[ \t]*(\w+)?|import[ \t]+([\w.]+))"
-)
+_IMPORT = re.compile(rb"[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*\(?[ \t]*(\w+)?|import[ \t]+([\w.]+))")
 _SCRIPT = re.compile(rb"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
 _PLACES = {"test", "tests"}
 #: Extension modules for a library's own tests; NumPy's tests of its processor's instructions have another name.

@@ -34,7 +34,9 @@ def unreachable(host: str, address: str, problem: BaseException, *, pushing: boo
     return BuildFailed(
         _("The registry {host} cannot be reached: {why}", host=host, why=why(problem)),
         where=host,
-        remedy=_("Check the network and the registry's name, or build without pushing: it can be pushed later.")
+        remedy=_(
+            "Check the network and the registry's name, or build without pushing: it can be pushed later."
+        )
         if pushing
         else _("Check the network, or name another base: base=… or EKIBEN_BASE_IMAGE."),
     )
