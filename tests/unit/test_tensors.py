@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from types import SimpleNamespace
 
@@ -13,6 +14,8 @@ from ekiben.requirements import needed, reading_imports
 from ekiben.runtime.contract import check
 from ekiben.runtime.images import encoded
 from ekiben.runtime.problems import InvalidRows
+from ekiben.runtime.protocols import messages, protobuf, tensorflow
+from ekiben.runtime.protocols.call import Call
 from ekiben.runtime.protocols.described import inputs
 from ekiben.runtime.protocols.tensor_rows import given
 from ekiben.runtime.protocols.tensors import Tensor
@@ -26,6 +29,21 @@ def noise(seed: int) -> numpy.ndarray:
 def agreed(sample: object) -> dict:
     about = Description("look", "prediction", True)
     return infer(sample, lambda data: {"predictions": [0.0] * len(data)}, about).to_json()
+
+
+def test_shapes_that_claim_too_much_are_refused_before_anything_is_made() -> None:
+    contract = agreed([Image.fromarray(noise(seed)) for seed in range(3)])
+    claimed = Tensor("image", "UINT8", (2**39, 0), [], "$.inputs[0]")
+    with pytest.raises(InvalidRows, match="shape"):
+        given(contract, [claimed])
+    one = {"dtype": 2, "double_val": numpy.ones(1), "tensor_shape": {"dim": [{"size": 2**26}]}}
+    asked = {"model_spec": {"name": "look"}, "inputs": {"a": one, "b": one}}
+    message = protobuf.write(messages.PREDICT_REQUEST, asked)
+    engine = SimpleNamespace(contract=contract, name="look", version="1", app=None)
+    call = Call(engine, "POST", "/", body=message, limit=2**20)
+    with pytest.raises(InvalidRows) as refused:
+        asyncio.run(tensorflow.predict(call, message))
+    assert refused.value.status == 413
 
 
 def test_files_travel_as_bytes_or_as_base64() -> None:

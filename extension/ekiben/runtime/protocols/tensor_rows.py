@@ -122,6 +122,8 @@ def _images(tensor: Tensor) -> list[Any]:
             kind="image",
             wanted="BYTES, UINT8",
         )
+    if 0 in tensor.shape:  # as many empty lists as it likes would come of it
+        raise refused(400, tensor.path, "tensor_shape", got=list(tensor.shape), wanted=[-1, -1, -1])
     rows: list[Any] = tensor.array().tolist()
     return rows if isinstance(rows, list) else [rows]
 

@@ -35,6 +35,9 @@ async def predict(call: Call, message: bytes) -> bytes:
         _expect(call, request.get("model_spec", {}))
         check_outputs(call, request.get("output_filter"))
         sent = request.get("inputs", {})
+        # One value may stand for all: a few bytes must not become a gigabyte.
+        if sum(map(_count, sent.values())) > call.limit:
+            raise refused(413, "$.inputs", "too_large", limit=call.limit)
         return given(call.contract, [_tensor(name, entry) for name, entry in sent.items()])
 
     found = await ask(call, prepare)
@@ -103,6 +106,13 @@ def _outputs(call: Call, signature: str, found: list[str]) -> list[str]:
             400, "$.model_spec.signature_name", "unknown_signature", name=signature[:80], known=known
         )
     return [signature]
+
+
+def _count(proto: dict[str, Any]) -> int:
+    """How many values a TensorProto says that it has."""
+    return sized(
+        tuple(max(0, entry.get("size", 0)) for entry in proto.get("tensor_shape", {}).get("dim", ()))
+    )
 
 
 def _tensor(name: str, proto: dict[str, Any]) -> Tensor:
