@@ -148,7 +148,8 @@ async def ask(call: Call, read: Callable[[], Given]) -> Answer:
         return read().check(predictor)
 
     rows, warnings = await aside(prepare) if large else prepare()
-    return Answer(await engine.submit(rows), warnings)
+    answers = engine.at_once(rows)
+    return Answer(await engine.submit(rows) if answers is None else answers, warnings)
 
 
 async def _through(call: Call, given: Given) -> Answer:

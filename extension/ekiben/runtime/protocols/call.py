@@ -7,9 +7,13 @@ import json
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..problems import InvalidRows, problem
 from . import words  # noqa: F401 - adds the texts
+from .described import Described, outputs
+
+_OUTPUTS: WeakKeyDictionary[Any, list[Described]] = WeakKeyDictionary()
 
 #: Members of one gzip body. Each costs as much as a copy of what follows it.
 MEMBERS = 1000
@@ -37,6 +41,14 @@ class Call:
         """The contract of the model that answers."""
         contract: dict[str, Any] = self.engine.contract
         return contract
+
+    @property
+    def outputs(self) -> list[Described]:
+        """The tensors that the model gives, told once: every request is held against them."""
+        found = _OUTPUTS.get(self.engine)
+        if found is None:
+            found = _OUTPUTS[self.engine] = outputs(self.contract)
+        return found
 
     def header(self, name: bytes) -> str:
         """A header's value, empty where there is none."""

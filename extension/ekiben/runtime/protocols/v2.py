@@ -10,7 +10,7 @@ from ..reply import Reply
 from . import data
 from .asking import Answer, Given, ask, written
 from .call import Call, refused, sentences
-from .described import inputs, outputs
+from .described import inputs
 from .tensor_rows import given
 from .tensors import Output, Tensor, check_head, from_bytes, from_json, output
 
@@ -79,7 +79,7 @@ def model_metadata(call: Call) -> dict[str, Any]:
         "versions": [call.engine.version],
         "platform": f"{manifest.get('framework', 'python')}_{manifest.get('storage', 'service')}",
         "inputs": _listed(inputs(call.contract)),
-        "outputs": _listed(outputs(call.contract)),
+        "outputs": _listed(call.outputs),
     }
 
 
@@ -199,7 +199,7 @@ def _tensor(entry: Any, path: str, binary: memoryview, at: int) -> tuple[Tensor,
 
 def check_outputs(call: Call, names: list[str] | None) -> None:
     """Raises InvalidRows where a request asks for an output that the model has not got."""
-    known = [entry.name for entry in outputs(call.contract)]
+    known = [entry.name for entry in call.outputs]
     for index, name in enumerate(names or ()):
         if name not in known and not hasattr(call.engine, "app"):
             path = f"$.outputs[{index}]"
@@ -208,7 +208,7 @@ def check_outputs(call: Call, names: list[str] | None) -> None:
 
 def answered(call: Call, found: Answer, names: list[str] | None) -> list[Output]:
     """The tensors of an answer, all or those that were asked for."""
-    told = {entry.name: entry for entry in outputs(call.contract)}
+    told = {entry.name: entry for entry in call.outputs}
     given_outputs = dict(found.outputs)
     classes = call.contract["classes"]
     if classes is not None and found.body is None:
@@ -257,7 +257,11 @@ def _state(good: bool, word: str, **more: Any) -> Reply:
 
 
 def _bytes(body: Any) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encode(body).encode("utf-8", "replace")
+
+
+#: Made once; ``json.dumps`` would make one for each answer.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Reply:
