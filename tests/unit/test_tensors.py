@@ -72,9 +72,16 @@ def test_arrays_travel_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "wanted"),
-    [((16, 16), "float32", ("simdjson",)), ((4, 64), "int64", ("simdjson",)), ((2, 5), "float32", ())],
+    [
+        ((16, 16), "float32", ("simdjson",)),
+        ((4, 64), "int64", ("simdjson",)),
+        ((2, 5), "float32", ()),
+        ((30,), "float32", ("simdjson",)),
+        ((4,), "float64", ()),
+        ((30,), "bool", ()),
+    ],
 )
-def test_large_tensors_bring_their_reader(shape, dtype, wanted) -> None:
+def test_many_numbers_bring_their_reader(shape, dtype, wanted) -> None:
     about = Description("look", "prediction", True)
     sample = numpy.ones((3, *shape), dtype)
     contract = infer(sample, lambda data: {"predictions": [0.5] * len(data)}, about)
