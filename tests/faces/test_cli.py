@@ -42,14 +42,21 @@ def ekiben(
 
 
 def here(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """The same in this process, for a process each would take a minute; ``main`` is all that the command runs."""
+    """The same in this process, for a process each would take a minute; ``main`` is all that the command runs.
+
+    What it takes an interrupt for, as the process of a command may, is put back.
+    """
     out, told = io.StringIO(), io.StringIO()
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     with redirect_stdout(out), redirect_stderr(told), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.StringIO(given))
         try:
             status = cli.main(arguments)
         except SystemExit as ended:
             status = int(ended.code or 0)
+        finally:
+            for number, handler in heard.items():
+                signal.signal(number, handler)
     return subprocess.CompletedProcess(arguments, status, out.getvalue(), told.getvalue())
 
 

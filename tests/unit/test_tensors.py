@@ -22,6 +22,12 @@ from ekiben.runtime.protocols.tensors import Tensor
 from PIL import Image
 
 
+class Engine(SimpleNamespace):
+    """What a call needs of an engine, and may keep something for it."""
+
+    __hash__ = object.__hash__
+
+
 def noise(seed: int) -> numpy.ndarray:
     return numpy.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype="uint8")
 
@@ -39,7 +45,7 @@ def test_shapes_that_claim_too_much_are_refused_before_anything_is_made() -> Non
     one = {"dtype": 2, "double_val": numpy.ones(1), "tensor_shape": {"dim": [{"size": 2**26}]}}
     asked = {"model_spec": {"name": "look"}, "inputs": {"a": one, "b": one}}
     message = protobuf.write(messages.PREDICT_REQUEST, asked)
-    engine = SimpleNamespace(contract=contract, name="look", version="1", app=None)
+    engine = Engine(contract=contract, name="look", version="1", app=None)
     call = Call(engine, "POST", "/", body=message, limit=2**20)
     with pytest.raises(InvalidRows) as refused:
         asyncio.run(tensorflow.predict(call, message))
