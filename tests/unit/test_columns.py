@@ -289,3 +289,14 @@ def test_shares_of_many_rows_are_those_of_each(rows: int, columns: int) -> None:
     alone = numpy.concatenate([shares(row[None]) for row in x])
     numpy.testing.assert_allclose(together, alone, rtol=1e-14)
     assert together.sum(axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_signed_and_unsigned_requests_share_a_call_without_becoming_doubles(whole: bool) -> None:
+    large = 2**60 + 1
+    matrices = [numpy.full((MANY, 2), large, dtype) for dtype in ("int64", "uint64")]
+    shared = joined([Columns(matrix.T, matrix if whole else None) for matrix in matrices])
+    assert len(shared) == 2 * MANY
+    assert {value for row in shared for value in row} == {large}
+    alike = joined([Columns(matrices[0].T, matrices[0]), Columns(matrices[0].T, matrices[0])])
+    assert alike.matrix.dtype == "int64"

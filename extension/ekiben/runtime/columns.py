@@ -79,15 +79,20 @@ def joined(parts: Sequence[Rows]) -> Rows:
     if Columns not in kept:  # tensors, each n × shape
         return numpy.concatenate(parts)
     made = [part if isinstance(part, Columns) else Columns(list(zip(*part, strict=True))) for part in parts]
-    if all(part.matrix is not None for part in made):
+    if all(part.matrix is not None for part in made) and _alike([part.matrix for part in made]):
         matrix = numpy.concatenate([part.matrix for part in made])
         return Columns(matrix.T, matrix)
     return Columns([_one(column) for column in zip(*(part.columns for part in made), strict=True)])
 
 
 def _one(pieces: Sequence[Any]) -> Any:
-    if all(hasattr(piece, "dtype") for piece in pieces):
+    if all(hasattr(piece, "dtype") for piece in pieces) and _alike(pieces):
         import numpy
 
         return numpy.concatenate(pieces)
     return [value for piece in pieces for value in plainly(piece)]
+
+
+def _alike(pieces: Sequence[Any]) -> bool:
+    """Whether numpy joins them as they are: signed and unsigned whole numbers would become rounded doubles."""
+    return len({piece.dtype.kind for piece in pieces}) == 1
