@@ -71,7 +71,7 @@ def test_a_build_that_is_killed_leaves_nothing_behind_its_job(ready: Any, step: 
 @in_container
 def test_a_build_that_is_killed_with_all_around_it_is_tidied_up_by_the_next(ready: Any) -> None:
     project, under, temporary = ready
-    done = subprocess.run(argv(project, under, "Compiling"), check=False)
+    done = subprocess.run(argv(project, under, "Installing"), check=False)
     assert done.returncode == -signal.SIGKILL
     assert list(temporary.glob("ekiben-build-*")), "it was in the middle"
     parts = layers.folder() / "parts"
