@@ -41,8 +41,10 @@ test: $(VENV)/dev.done machine ## every test: units, faces, notebooks, browser, 
 	$(BIN)/pytest -m "browser or container" $(TEST_ARGS) || [ $$? = 5 ] || failed=1; \
 	[ -z "$$failed" ]
 
+# One more than there are processors: many tests wait for a process or a clock.
 test-fast: $(VENV)/dev.done ## the tests that need no browser, engine or notebook run
-	$(BIN)/pytest -n logical --dist loadfile -m "not slow and not browser and not container and not papermill" \
+	$(BIN)/pytest -n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile \
+		-m "not slow and not browser and not container and not papermill" \
 		$(TEST_ARGS)
 
 check: $(VENV)/dev.done extension/node_modules/.package-lock.json ## format, lint, types, layers, generated files

@@ -133,6 +133,7 @@ def test_errors_are_exceptions(notebook: Notebook, wrapped: Any, line: str, name
     assert told in content["evalue"]
 
 
+@pytest.mark.slow
 def test_tab_completes_verbs_variables_and_options(notebook: Notebook) -> None:
     assert notebook.completions("%ekiben se") == ["serve"]
     assert {"wrap", "serve", "ps", "stop", "build", "help"} <= set(notebook.completions("%ekiben "))

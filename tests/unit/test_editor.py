@@ -83,6 +83,7 @@ def test_an_edit_that_cannot_be_says_why_and_changes_nothing(box):
     assert box.model == before
 
 
+@pytest.mark.slow
 def test_two_boxes_of_a_model_do_not_undo_each_others_edits():
     model, X = applicants()
     mine = ekiben.wrap(model, X, name="edited-twice")

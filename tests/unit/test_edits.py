@@ -150,6 +150,7 @@ def test_a_contract_edited_by_hand_is_set_aside_for_the_model_has_its_own(
     assert told(found) == [("warning", "contract.json")] and "box.contract" in found.findings[0].remedy
 
 
+@pytest.mark.slow
 def test_a_box_serves_its_own_model_after_a_later_one_took_its_folder(tmp_path: Path) -> None:
     X = pandas.DataFrame({"age": numpy.arange(20, 60), "wide": numpy.linspace(0, 1, 40)})
     first, second = (LogisticRegression().fit(X, classes) for classes in ([0, 1] * 20, [5, 6] * 20))

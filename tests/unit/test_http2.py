@@ -111,6 +111,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("what", ENDLESS)
+@pytest.mark.slow
 def test_what_has_no_end_is_not_kept(what: str) -> None:
     first, more = ENDLESS[what]
     with served() as (url, _server):
@@ -141,6 +142,7 @@ def test_an_application_that_fails_takes_its_stream_only() -> None:
         assert client.post(f"{url}/whole", content=b"x").content == b"x"
 
 
+@pytest.mark.slow
 def test_what_is_under_way_is_answered_before_the_server_ends() -> None:
     with served() as (url, server), httpx.Client(http1=False, http2=True, timeout=60) as client:
 
@@ -271,6 +273,7 @@ def test_headers_without_an_end_are_refused() -> None:
         assert httpx.get(f"{url}/whole", timeout=60).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_connection_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in HTTP/1.1, so many seconds after its last answer; frames that ask for nothing do not keep it."""
     monkeypatch.setattr(http2, "PARTING", 2.0)
@@ -309,6 +312,7 @@ def test_what_comes_after_the_goodbye_may_be_sent_again(monkeypatch: pytest.Monk
         assert (refused.stream_id, int(refused.error_code)) == (late, 7)  # REFUSED_STREAM
 
 
+@pytest.mark.slow
 def test_a_peer_that_is_silent_is_asked_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http2, "QUIET", SLOW / 2)
     with served() as (url, _server):
@@ -338,6 +342,7 @@ def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch
 PING = b"\0\0\x08\x06\0\0\0\0\0whatever"
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_not_read() -> None:
     with served() as (url, _server):
         peer = Peer(url, window=2**31 - 1)

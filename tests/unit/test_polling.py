@@ -200,6 +200,7 @@ def spent(server) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("ekiben_polling_seconds_total "))
 
 
+@pytest.mark.slow
 def test_a_service_sleeps_where_clients_pause_or_are_gone():
     model, X = diabetes()
     with kept(model, X, "awake").serve() as server:
