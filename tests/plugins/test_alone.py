@@ -193,3 +193,15 @@ def test_a_form_that_errs_on_rows_alone() -> None:
         convert.Proof(contract, native, sample, far).compare(off)
     assert convert.Proof(contract, off, sample, far).compare(off)[2] == 0.0
     assert convert.Proof(contract, native, sample, far).compare(native)[2] < 1e-9
+
+
+def test_no_share_is_made_up_where_every_one_is_nothing() -> None:
+    """All of one class against the rest may say 0: a least share in its place would be a third each."""
+    numbers = {"op": "numbers", "take": None, "dtype": "float64", "narrow": None, "gaps": False}
+    steps = [numbers, *({"op": "apply", "function": name} for name in ("logistic", "share"))]
+    node = {"op": "chain", "steps": [*steps, {"op": "classify", "classes": ["a", "b", "c"]}]}
+    many = make(node)
+    for row in ((-800.0, -900.0, -1e6), (-800.0, 1.0, 2.0), (1.0, 2.0, 3.0)):
+        wanted, got = many([row])["probabilities"], alone(node, many)([row])["probabilities"]
+        assert got == pytest.approx(wanted, abs=1e-15)
+    assert not alone(node, many)([(-800.0, -900.0, -1e6)])["probabilities"].any()

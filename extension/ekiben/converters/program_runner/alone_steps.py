@@ -109,7 +109,8 @@ FUNCTIONS: dict[str, Line] = {
     "exp": lambda x: exp(x) if type(x) is float else list(map(exp, x)),
     "flat": lambda x: x[0],
     "identity": lambda x: x,
-    "logistic": lambda x: [1.0 / (1.0 + exp(min(-value, 700.0))) for value in x],
+    # Beyond the largest number it overflows, which is left to the steps for many rows.
+    "logistic": lambda x: [1.0 / (1.0 + exp(-value)) for value in x],
     "share": _share,
     "softmax": _softmax,
     "two": lambda x: [1.0 - x[0], x[0]],
