@@ -1,12 +1,11 @@
 """Known vulnerabilities of the packages, as pip-audit reports them; what was not checked is told.
 
-``EKIBEN_ADVISORIES`` is the address of an OSV server to ask instead of PyPI's own advisories, or ``off``.
+OSV is asked; ``EKIBEN_ADVISORIES`` is the address of another server of its kind, or ``off``.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ekiben import paths, scratch
-from ekiben.image.reach import Reach
+from ekiben.image.reach import Reach, source
 from ekiben.records import Audit, Vulnerability
 from ekiben.shell import APART
 from ekiben.words import _
@@ -24,8 +23,6 @@ from ekiben.words import _
 #: Seconds that the report may take once everything else is done.
 PATIENCE = 20.0
 _SOCKET = 8
-#: Whose advisories pip-audit reads where no other source is named.
-_PYPI = "https://pypi.org/"
 #: The package that pip-audit adds to its reason.
 _SUBJECT = re.compile(r"(?::? [\w.-]+ \([^()]*\))$")
 #: Vulnerabilities that are named in one sentence.
@@ -46,16 +43,15 @@ class Watch:
         self._process: subprocess.Popen[bytes] | None = None
         self._reach: Reach | None = None
         self._folder: Path | None = None
-        source = os.environ.get("EKIBEN_ADVISORIES", "")
-        if source == "off":
+        if source() == "off":
             self.why = _("switched off by EKIBEN_ADVISORIES")
         elif find_spec("pip_audit") is None:
             self.why = _("pip-audit is not installed: {command}", command="%pip install 'ekiben[sbom]'")
         elif self.pins:
-            self._begin(source)
+            self._begin()
 
-    def _begin(self, source: str) -> None:
-        self._reach = Reach(source or _PYPI)
+    def _begin(self) -> None:
+        self._reach = Reach(source())
         self._folder = scratch.make("audit")
         wanted = self._folder / "requirements.txt"
         wanted.write_text("\n".join(self.pins), encoding="utf-8")
@@ -70,7 +66,7 @@ class Watch:
             str(_SOCKET),
         ]
         command += ["--output", str(wanted.with_name("report.json"))]
-        command += ["--vulnerability-service", "osv", "--osv-url", source] if source else []
+        command += ["--vulnerability-service", "osv", "--osv-url", source()]
         with open(wanted.with_name("log"), "wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **APART

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import ssl
 import threading
 import time
@@ -12,8 +13,14 @@ from urllib.request import Request, urlopen
 from ekiben.network import why
 from ekiben.words import _
 
+_OSV = "https://api.osv.dev/v1/query"
 #: Seconds that it has for its first word.
 FIRST = 5.0
+
+
+def source() -> str:
+    """Whose advisories are asked for: the address of an OSV server, or ``off`` (``EKIBEN_ADVISORIES``)."""
+    return os.environ.get("EKIBEN_ADVISORIES", "") or _OSV
 
 
 class Reach:

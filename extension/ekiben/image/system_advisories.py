@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextvars
 import json
-import os
 import re
 import threading
 import time
@@ -23,12 +22,11 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from ekiben.image.reach import Reach
+from ekiben.image.reach import Reach, source
 from ekiben.records import Audit, Vulnerability
 from ekiben.records.image import SystemPackage
 from ekiben.words import _
 
-_OSV = "https://api.osv.dev/v1/query"
 #: Seconds that all of it may take.
 PATIENCE = 20.0
 _AT_ONCE = 1000
@@ -40,8 +38,7 @@ Asked = tuple[str, str, str]
 
 def reach() -> Reach | None:
     """Whether the source is there, asked from now on; None where it is not to be asked."""
-    source = os.environ.get("EKIBEN_ADVISORIES", "") or _OSV
-    return None if source == "off" else Reach(source)
+    return None if source() == "off" else Reach(source())
 
 
 class SystemWatch:
@@ -53,7 +50,7 @@ class SystemWatch:
         self._answer: Audit | None = None
         self._until = time.monotonic() + PATIENCE
         self._thread: threading.Thread | None = None
-        self._source = os.environ.get("EKIBEN_ADVISORIES", "") or _OSV
+        self._source = source()
         if self._subjects and self._source != "off":
             # The language is that of whom it is for.
             run = contextvars.copy_context().run
